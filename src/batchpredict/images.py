@@ -1,0 +1,21 @@
+"""Container images and package pins of every step, in one place."""
+
+PYTHON = "python:3.11-slim"
+"""Image of our Python steps. KFP installs the packages below into it when a step starts."""
+
+DUCKDB = "duckdb==2.0.0"
+JINJA2 = "jinja2==3.1.6"
+JOBLIB = "joblib==1.6.0"
+MATPLOTLIB = "matplotlib==3.11.2"
+NUMPY = "numpy==2.4.6"
+SCIKIT_LEARN = "scikit-learn==1.6.1"
+XGBOOST = "xgboost-cpu==2.1.4"
+GOOGLE_AUTH = "google-auth==2.62.2"
+REQUESTS = "requests==2.33.0"
+
+# The newest prebuilt prediction containers. The packages that train must be of the same minor
+# version: a model of scikit-learn 1.9 does not load in 1.6, and one of XGBoost 3.1 gives wrong
+# numbers in 2.1 without a warning.
+# Source: https://cloud.google.com/vertex-ai/docs/predictions/pre-built-containers
+SKLEARN_SERVING = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+XGBOOST_SERVING = "us-docker.pkg.dev/vertex-ai/prediction/xgboost-cpu.2-1:latest"

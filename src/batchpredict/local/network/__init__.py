@@ -1,0 +1,1 @@
+"""Bring Google clients to the services on this machine: proxy, certificates, HTTP, gRPC."""

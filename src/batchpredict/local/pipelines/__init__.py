@@ -1,0 +1,1 @@
+"""Walk a compiled pipeline as Vertex AI Pipelines does."""

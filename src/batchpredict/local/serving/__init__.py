@@ -1,0 +1,1 @@
+"""Serve uploaded models with the prediction server that Google ships."""

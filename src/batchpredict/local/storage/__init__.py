@@ -1,0 +1,1 @@
+"""Cloud Storage on this machine: an object of a bucket is a plain file."""

@@ -1,0 +1,1 @@
+"""The resources of Vertex AI: models, endpoints, jobs, predictions, pipeline jobs."""
