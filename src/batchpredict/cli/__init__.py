@@ -1,1 +1,48 @@
 """The command line: one file per verb."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from batchpredict import __version__
+from batchpredict.errors import BatchpredictError
+
+VERBS = {"run": "batchpredict.cli.run", "compile": "batchpredict.cli.compile"}
+
+
+class _LateCommands(click.Group):
+    """Imports a verb when it is called: ``--help`` must not wait for Google's libraries."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(VERBS[cmd_name]).command
+        return command
+
+
+@click.group(cls=_LateCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="batchpredict")
+def commands() -> None:
+    """Batch prediction pipelines for Vertex AI that run unchanged on this machine.
+
+    Exit codes: 0 done, 1 the run or check failed, 2 usage, 3 environment, 130 interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command and exit with its code; an error is one line on standard error."""
+    try:
+        commands.main(prog_name="batchpredict", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except BatchpredictError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted: every process of this command has been stopped.", err=True)
+        sys.exit(130)

@@ -1,1 +1,4 @@
 """Vertex AI on this machine."""
+
+PROJECT = "local-project"
+LOCATION = "us-central1"

@@ -1,0 +1,85 @@
+"""Show the steps of a run as they go: live on a terminal, one line each otherwise."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from batchpredict.local.runs import Step
+
+INTERVAL = 0.1
+MARKS = {
+    "SUCCEEDED": "OK",
+    "FAILED": "FAIL",
+    "SKIPPED": "SKIP",
+    "NOT_TRIGGERED": "SKIP",
+    "CANCELLED": "STOP",
+    "RUNNING": "RUN",
+    "PENDING": "wait",
+}
+COLOURS = {"OK": "green", "FAIL": "red", "SKIP": "yellow", "STOP": "red", "RUN": "cyan"}
+
+
+def mark_of(state: str) -> str:
+    """Return the short word for a state."""
+    return MARKS.get(state, state)
+
+
+def follow(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
+    """Show the steps until the run has ended.
+
+    Args:
+        read: Returns the steps as they are now.
+        ended: Waits for at most so many seconds; returns whether the run has ended.
+    """
+    if sys.stderr.isatty():
+        _follow_live(read, ended)
+    else:
+        _follow_plainly(read, ended)
+
+
+def _follow_plainly(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
+    """Write one line when a step ends."""
+    shown: set[str] = set()
+    over = False
+    while not over:
+        over = ended(INTERVAL)
+        for step in read():
+            if mark_of(step.state) not in ("RUN", "wait") and step.name not in shown:
+                shown.add(step.name)
+                click.echo(_line(step), err=True)
+
+
+def _line(step: "Step") -> str:
+    mark = mark_of(step.state)
+    seconds = f"{step.seconds:6.1f} s" if mark in ("OK", "FAIL", "STOP") else " " * 8
+    return f"{mark:<4} {seconds}  {step.name}"
+
+
+def _follow_live(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
+    """Redraw a table in place."""
+    from rich.console import Console
+    from rich.live import Live
+
+    started = time.monotonic()
+    with Live(console=Console(stderr=True), refresh_per_second=10) as live:
+        over = False
+        while not over:
+            over = ended(INTERVAL)
+            live.update(_table(read(), time.monotonic() - started))
+
+
+def _table(steps: "Sequence[Step]", seconds: float) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for step in steps:
+        mark = mark_of(step.state)
+        spent = f"{step.seconds:.1f} s" if step.seconds else ""
+        table.add_row(Text(mark, style=COLOURS.get(mark, "dim")), f"{spent:>8}", Text(step.name))
+    table.add_row("", f"{seconds:6.1f} s", "")
+    return table

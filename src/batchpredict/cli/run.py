@@ -1,0 +1,133 @@
+"""``batchpredict run``: run a compiled pipeline on this machine."""
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from batchpredict.cli.progress import follow, mark_of
+from batchpredict.pipeline_files import CompiledPipeline, parse_parameters, read_pipeline
+
+if TYPE_CHECKING:
+    from batchpredict.local.session import LocalVertex
+
+LOG_TAIL = 20
+
+
+@click.command("run")
+@click.argument("pipeline")
+@click.option(
+    "-p",
+    "--parameter",
+    "assignments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the pipeline; lists and dictionaries as JSON. A parameter …_uri takes a "
+    "file of this machine too.",
+)
+@click.option(
+    "--home",
+    default=".batchpredict",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the local buckets, models, endpoints and runs.",
+)
+@click.option("--cold", is_flag=True, help="Start every step from nothing: slower, same results.")
+@click.option("--no-isolation", is_flag=True, help="Do not put the steps into private namespaces.")
+def command(
+    pipeline: str, assignments: tuple[str, ...], home: Path, cold: bool, no_isolation: bool
+) -> None:
+    """Run PIPELINE, a name or a compiled YAML file, with Vertex AI emulated on this machine.
+
+    The YAML is the one that Vertex AI Pipelines runs; nothing leaves the machine.
+    """
+    compiled = read_pipeline(pipeline)
+    parameters = parse_parameters(compiled, assignments)
+    signal.signal(signal.SIGTERM, _stop)
+    from batchpredict.local.session import local_vertex
+
+    with local_vertex(home, warm=not cold, isolate=not no_isolation) as vertex:
+        fault = _run(vertex, compiled, parameters)
+    if fault is not None:
+        raise fault
+
+
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    sys.exit(128 + number)
+
+
+def _run(vertex: "LocalVertex", compiled: CompiledPipeline, parameters: dict[str, Any]) -> Any:
+    from batchpredict.local import runs
+
+    values = runs.import_local_files(vertex, compiled, parameters)
+    ready = vertex.sandbox.wait_ready()
+    for note in vertex.sandbox.notes:
+        click.echo(f"note: {note}", err=True)
+    start_up = max(ready, vertex.start_seconds)
+    click.echo(f"{compiled.name}: services are up after {start_up:.1f} s", err=True)
+    name = runs.start_run(vertex, compiled, values)
+    pipelines = vertex.services.pipelines
+    try:
+        follow(
+            lambda: runs.steps(pipelines.snapshot(name)),
+            lambda seconds: bool(pipelines.wait(name, seconds)),
+        )
+    finally:
+        pipelines.stop(name)
+    job = pipelines.snapshot(name)
+    manifest = runs.write_manifest(vertex, compiled, job)
+    _show_failures(vertex, job)
+    _show_outputs(vertex, job, manifest)
+    return runs.fault_of(job)
+
+
+def _show_failures(vertex: "LocalVertex", job: Any) -> None:
+    """Show the last lines of the log of each failing step."""
+    from batchpredict.local.runs import run_folder, steps
+
+    for step in steps(job):
+        log = run_folder(vertex, job.name) / "logs" / f"{step.name.replace('/', '.')}.log"
+        if step.state == "FAILED" and log.is_file():
+            lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
+            click.echo(f"last {len(lines)} lines of {log}:", err=True)
+            for line in lines:
+                click.echo(f"  | {_printable(line)}", err=True)
+
+
+def _printable(line: str) -> str:
+    """Return the line without control characters: a log may hold what a stranger wrote."""
+    return "".join(
+        c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line
+    )
+
+
+def _show_outputs(vertex: "LocalVertex", job: Any, manifest: Path) -> None:
+    from batchpredict.local.runs import outputs_of, steps
+
+    marks = [mark_of(step.state) for step in steps(job)]
+    counts = {
+        word: marks.count(mark)
+        for word, mark in (("PASS", "OK"), ("FAIL", "FAIL"), ("SKIP", "SKIP"))
+    }
+    seconds = (job.end_time - job.start_time).total_seconds()
+    for _, name, artifact, path in outputs_of(job, vertex):
+        if artifact.schema_title == "system.Metrics":
+            figures = ", ".join(f"{k}={_figure(v)}" for k, v in artifact.metadata.items())
+            click.echo(f"{name}: {figures}")
+        elif name == "predictions" or artifact.schema_title == "system.HTML":
+            click.echo(f"{name}: {_short(path)}")
+    click.echo(f"run: {_short(manifest)}")
+    click.echo(" ".join(f"{k}={v}" for k, v in counts.items()) + f"  {seconds:.1f} s")
+
+
+def _figure(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
+
+
+def _short(path: Path) -> str:
+    """Return the path from the current folder when it lies below it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,158 @@
+"""Compile pipelines and components, and check that each carries all that it names."""
+
+import builtins
+import difflib
+import dis
+import importlib
+import pkgutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+from kfp.compiler import Compiler
+from kfp.dsl.base_component import BaseComponent
+
+import batchpredict.components
+import batchpredict.pipelines
+from batchpredict.errors import RunError, UsageError
+from batchpredict.pipeline_files import unknown
+
+MAX_SOURCE_BYTES = 100_000  # Linux passes at most 128 KiB in one argument, and KFP uses one
+
+
+def discover(package: ModuleType) -> dict[str, BaseComponent]:
+    """Return the component or pipeline of every module of ``package`` by name.
+
+    Raises:
+        RunError: A module has no component of its own name.
+    """
+    found = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        component = getattr(
+            importlib.import_module(f"{package.__name__}.{module.name}"), module.name, None
+        )
+        if not isinstance(component, BaseComponent):
+            raise RunError("E120", f"{package.__name__}.{module.name} has no such component")
+        found[module.name] = component
+    return found
+
+
+def golden_files(names: tuple[str, ...] = ()) -> dict[Path, BaseComponent]:
+    """Return what belongs into ``compiled/``, by path relative to it.
+
+    Args:
+        names: Pipelines and components to keep; all when empty.
+
+    Raises:
+        UsageError: There is no pipeline or component of a name.
+    """
+    pipelines = discover(batchpredict.pipelines)
+    components = discover(batchpredict.components)
+    for name in names:
+        if name not in pipelines and name not in components:
+            raise UsageError(
+                "E101", unknown("pipeline or component", name, [*pipelines, *components])
+            )
+    files = {Path(f"{name}.yaml"): it for name, it in pipelines.items()}
+    files |= {Path("components") / f"{name}.yaml": it for name, it in components.items()}
+    return {path: it for path, it in files.items() if not names or path.stem in names}
+
+
+def compile_text(component: BaseComponent) -> str:
+    """Return the YAML of a pipeline or component.
+
+    Raises:
+        RunError: A step in it names something that it does not carry.
+    """
+    check_self_contained(component)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "compiled.yaml"
+        Compiler().compile(component, str(path))
+        return path.read_text()
+
+
+def check_self_contained(component: BaseComponent) -> None:
+    """Refuse a step that would fail with a NameError on another machine, or is too long to start.
+
+    Raises:
+        RunError: One line for each step and what it lacks.
+    """
+    faults = []
+    for name, source in embedded_sources(component).items():
+        missing = sorted(undefined_names(source))
+        if missing:
+            faults.append(f"{name} does not carry {', '.join(missing)}")
+        size = len(source.encode())
+        if size > MAX_SOURCE_BYTES:
+            faults.append(
+                f"{name} is {size:,} bytes long; a step starts up to {MAX_SOURCE_BYTES:,}"
+            )
+    if faults:
+        raise RunError("E121", "; ".join(faults))
+
+
+def embedded_sources(component: BaseComponent) -> dict[str, str]:
+    """Return the Python source that each lightweight step carries, by executor name."""
+    executors = component.pipeline_spec.deployment_spec["executors"].items()
+    commands = {
+        name: list(it["container"]["command"]) for name, it in executors if "container" in it
+    }
+    return {
+        name: command[-1]
+        for name, command in commands.items()
+        if command and "def " in command[-1]
+    }
+
+
+def undefined_names(source: str) -> set[str]:
+    """Return the globals that ``source`` reads but does not define when it runs on its own."""
+    namespace: dict[str, Any] = {}
+    try:
+        exec(compile(source, "<component>", "exec"), namespace)
+    except NameError as error:  # a default or an annotation: evaluated when the source is loaded
+        return {str(error.name)}
+    functions = [value for value in namespace.values() if isinstance(value, FunctionType)]
+    own = [f.__code__ for f in functions if f.__code__.co_filename == "<component>"]
+    read = {name for code in own for name in _globals_read(code)}
+    return read - namespace.keys() - set(dir(builtins))
+
+
+def _globals_read(code: CodeType) -> Iterator[str]:
+    yield from (step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals_read(constant)
+
+
+def write_compiled(folder: Path, files: Mapping[Path, BaseComponent]) -> list[Path]:
+    """Compile ``files`` into ``folder``; return those that changed."""
+    changed = []
+    for relative, component in files.items():
+        text, path = compile_text(component), folder / relative
+        if not path.is_file() or path.read_text() != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            changed.append(path)
+    return changed
+
+
+def differences(folder: Path, files: Mapping[Path, BaseComponent]) -> list[str]:
+    """Return a unified diff for each file of ``folder`` that compiling would change.
+
+    A YAML file that belongs to no pipeline or component is a difference too.
+    """
+    found = []
+    for relative, component in files.items():
+        path = folder / relative
+        old = path.read_text().splitlines(True) if path.is_file() else []
+        new = compile_text(component).splitlines(True)
+        names = (f"compiled/{relative}", f"compiled/{relative} (compiled now)")
+        found.append("".join(difflib.unified_diff(old, new, *names)))
+    present = {path.relative_to(folder) for path in folder.rglob("*.yaml")}
+    found += [
+        f"compiled/{path} belongs to no pipeline or component\n"
+        for path in sorted(present - set(golden_files()))
+    ]
+    return [text for text in found if text]

@@ -1,0 +1,126 @@
+"""Vertex AI's REST form: from an HTTP request to a request message, and from a reply to JSON."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+
+from batchpredict.local.network.http import HttpRequest, HttpResponse, json_response
+from batchpredict.local.network.rpcs import HttpRule, Rpc, protobuf
+from batchpredict.local.vertex.errors import ServiceError, invalid, not_found, unimplemented
+
+SYSTEM_PARAMETERS = ("alt", "prettyPrint", "key", "fields", "quotaUser", "access_token")
+
+
+class RestApi:
+    """Finds the method that a path and verb stand for, calls it, and renders the reply.
+
+    Args:
+        rpcs: The methods by gRPC path.
+        call: Carries out a method; raises :class:`ServiceError`.
+        operation: Returns a long-running operation by name, or None.
+    """
+
+    def __init__(
+        self,
+        rpcs: Mapping[str, Rpc],
+        call: Callable[[Rpc, Any, Mapping[str, str]], Any],
+        operation: Callable[[str], Any],
+    ) -> None:
+        rules = [(rule, rpc) for rpc in rpcs.values() for rule in rpc.rules]
+        # The longer pattern is the more specific one: `…/models:upload` before `…/models`.
+        self._rules = sorted(rules, key=lambda pair: -len(pair[0].path.pattern))
+        self._call = call
+        self._operation = operation
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer one request under ``/v1/``."""
+        as_numbers = "enum-encoding=int" in request.param("$alt")
+        try:
+            reply = self._answer(request)
+        except json_format.ParseError as error:
+            return _refusal(invalid(f"Invalid JSON payload received. {error}"))
+        except ServiceError as error:
+            return _refusal(error)
+        if request.path.endswith(":rawPredict"):
+            return HttpResponse(200, reply.data, {"Content-Type": reply.content_type})
+        content = json_format.MessageToDict(protobuf(reply), use_integers_for_enums=as_numbers)
+        return json_response(content)
+
+    def _answer(self, request: HttpRequest) -> Any:
+        path = unquote(request.path)
+        if "/operations/" in path:
+            return self._get_operation(request.method, path)
+        for rule, rpc in self._rules:
+            match = rule.path.fullmatch(path)
+            if match and rule.verb == request.method:
+                message = _message(rpc, rule, match.groupdict(), request)
+                return self._call(rpc, message, request.headers)
+        raise unimplemented(f"{request.method} {path}")
+
+    def _get_operation(self, verb: str, path: str) -> Any:
+        name, _, action = path.removeprefix("/v1/").partition(":")
+        if action not in ("", "wait") and verb != "GET":
+            raise unimplemented(f"{verb} of an operation with :{action}")
+        operation = self._operation(name)
+        if operation is None:
+            raise not_found(name)
+        return operation
+
+
+def _refusal(error: ServiceError) -> HttpResponse:
+    status = error.http_status
+    content = {"code": status, "message": error.message, "status": error.status}
+    return json_response({"error": content}, status)
+
+
+def _message(rpc: Rpc, rule: HttpRule, captured: Mapping[str, str], request: HttpRequest) -> Any:
+    kind = rpc.request_type
+    message = kind.pb(kind()) if hasattr(kind, "pb") else kind()
+    if rule.body == "http_body":
+        content: dict[str, Any] = {}
+        message.http_body.data = request.body
+        message.http_body.content_type = request.headers.get("content-type", "application/json")
+    else:
+        content = _body(rule, request.body)
+    query = [(k, v) for k, v in request.query if k not in SYSTEM_PARAMETERS and k[:1] != "$"]
+    for name, value in [*query, *((k.replace("__", "."), v) for k, v in captured.items())]:
+        _put(content, name.split("."), value, message.DESCRIPTOR)
+    json_format.ParseDict(content, message)  # an unknown field raises, as the service does
+    return kind.wrap(message) if hasattr(kind, "wrap") else message
+
+
+def _body(rule: HttpRule, body: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(body) if body else {}
+    except ValueError as error:
+        raise invalid(f"Invalid JSON payload received. {error}") from error
+    if rule.body and rule.body != "*":
+        return {rule.body: content}
+    if not isinstance(content, dict):
+        raise invalid("Invalid JSON payload received. The root is not an object.")
+    return content
+
+
+def _put(content: dict[str, Any], path: Iterable[str], text: str, kind: Descriptor) -> None:
+    """Set one field that came as text in the path or the query, nested by dots."""
+    *parents, last = path
+    for name in parents:
+        field = _field(kind, name)
+        content, kind = content.setdefault(name, {}), field.message_type
+    field = _field(kind, last)
+    value: Any = text.lower() == "true" if field.type == FieldDescriptor.TYPE_BOOL else text
+    if field.is_repeated:
+        content.setdefault(last, []).append(value)
+    else:
+        content[last] = value
+
+
+def _field(kind: Descriptor, name: str) -> FieldDescriptor:
+    field = kind.fields_by_name.get(name) or kind.fields_by_camelcase_name.get(name)
+    if field is None:
+        raise invalid(f'Unknown name "{name}": cannot find field in {kind.full_name}.')
+    return field

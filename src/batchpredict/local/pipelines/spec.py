@@ -1,0 +1,84 @@
+"""Read a compiled pipeline, and refuse what this machine does not run before anything starts."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf import json_format
+from kfp.local import utils
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A compiled pipeline: its name, root component, components and executors."""
+
+    name: str
+    root: Any
+    components: Mapping[str, Any]
+    executors: Mapping[str, Any]
+
+
+def load_pipeline(content: Mapping[str, Any]) -> Pipeline:
+    """Return the pipeline that a compiled YAML document holds.
+
+    Raises:
+        ValueError: It is not a pipeline spec, a name in it could leave its folder, or it uses a
+            feature that is not run here (the message names the task and the feature).
+    """
+    try:
+        spec = json_format.ParseDict(
+            dict(content), pipeline_spec_pb2.PipelineSpec(), ignore_unknown_fields=True
+        )
+    except json_format.ParseError as error:
+        raise ValueError(f"E341 this is not a compiled pipeline: {error}") from error
+    if not spec.root.dag.tasks:
+        raise ValueError("E341 this is not a compiled pipeline: it has no root with tasks")
+    executors = spec.deployment_spec["executors"].items()
+    pipeline = Pipeline(
+        name=spec.pipeline_info.name,
+        root=spec.root,
+        components=dict(spec.components),
+        executors={name: utils.struct_to_executor_spec(executor) for name, executor in executors},
+    )
+    _check_names(pipeline)
+    for name, task in _tasks(pipeline):
+        _check_task(name, task)
+    return pipeline
+
+
+def _tasks(pipeline: Pipeline) -> Iterator[tuple[str, Any]]:
+    for component in (pipeline.root, *pipeline.components.values()):
+        yield from component.dag.tasks.items()
+
+
+def _check_names(pipeline: Pipeline) -> None:
+    outputs = [
+        name
+        for component in pipeline.components.values()
+        for group in (
+            component.output_definitions.parameters,
+            component.output_definitions.artifacts,
+        )
+        for name in group
+    ]
+    tasks = [name for name, _ in _tasks(pipeline)]
+    for name in (pipeline.name, *tasks, *outputs):
+        if not SAFE_NAME.fullmatch(name) or ".." in name:
+            raise ValueError(f"E342 the name {name!r} in the pipeline is not safe as a file name")
+
+
+def _check_task(name: str, task: Any) -> None:
+    finally_ = pipeline_spec_pb2.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
+    missing = ""
+    if task.WhichOneof("iterator"):
+        missing = "dsl.ParallelFor"
+    elif task.trigger_policy.strategy == finally_:
+        missing = "dsl.ExitHandler or ignore_upstream_failure"
+    elif task.retry_policy.max_retry_count:
+        missing = "set_retry"
+    if missing:
+        raise ValueError(f"E340 task {name!r} uses {missing}, which is not run locally yet")

@@ -1,0 +1,183 @@
+"""Carry out one container task: its own command, in its own process, with its executor input."""
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from kfp.local import executor_input_utils, executor_output_utils
+from kfp.pipeline_spec import pipeline_spec_pb2
+
+from batchpredict.local.launch.sandbox import Process, Sandbox
+from batchpredict.local.logs import last_exception
+from batchpredict.local.pipelines.placeholders import (
+    plain_numbers,
+    resolve_command,
+    resolve_constant,
+)
+from batchpredict.local.storage.objects import ObjectStore
+
+log = logging.getLogger("batchpredict.local")
+WAIT_STEP = 0.5
+
+
+class TaskFailed(Exception):
+    """A task ended badly; the message is one line, with the task's name and its log."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all tasks of a run share.
+
+    Attributes:
+        constants: Values of the pipeline's placeholders, such as ``.pipeline_job_uuid``.
+        root: ``gs://`` folder of the run's artifacts.
+        logs: Folder with one log for each task.
+        work: Folder for the processes' temporary files.
+        environment: Variables of every container.
+    """
+
+    constants: Mapping[str, str]
+    root: str
+    store: ObjectStore
+    sandbox: Sandbox
+    logs: Path
+    work: Path
+    environment: Mapping[str, str]
+    slots: threading.Semaphore
+    cancelled: threading.Event
+
+    def mounted(self, uri: str) -> str:
+        """Return the path by which a step reaches ``uri``."""
+        if self.sandbox.isolated:
+            return "/gcs/" + uri.removeprefix("gs://")
+        return str(self.store.path(uri))
+
+
+def run_container(
+    context: RunContext, path: str, component: Any, executor: Any, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Run the container task at ``path`` (its name within the run); return its outputs.
+
+    Raises:
+        TaskFailed: The command exited with another code than 0, or was cancelled.
+    """
+    root = f"{context.root}/{path}"
+    message = executor_input_utils.construct_executor_input(
+        component, dict(arguments), root, block_input_artifact=False
+    )
+    executor_input = _executor_input(context, message, component)
+    names = {".pipeline_task_name": path.rpartition("/")[2], ".pipeline_task_uuid": path}
+    container = executor.container
+    command = resolve_command(
+        [*container.command, *container.args], executor_input, {**context.constants, **names}
+    )
+    context.store.path(root).mkdir(parents=True, exist_ok=True)
+    variables = {variable.name: variable.value for variable in container.env}
+    with context.slots:
+        _run_process(context, path, command, variables)
+    return _outputs(context, message, executor_input, component)
+
+
+def _executor_input(context: RunContext, message: Any, component: Any) -> dict[str, Any]:
+    """Return the executor input as JSON, with the paths that the step sees."""
+    content = executor_input_utils.executor_input_to_dict(message, component)
+    content = plain_numbers(content)
+    outputs = content["outputs"]
+    for place in (outputs, *outputs.get("parameters", {}).values()):
+        place["outputFile"] = context.mounted(place["outputFile"])
+    return dict(content)
+
+
+def _run_process(
+    context: RunContext, path: str, command: list[str], variables: Mapping[str, str]
+) -> None:
+    folder = context.work / path
+    temporary = folder / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    log_path = context.logs / f"{path.replace('/', '.')}.log"
+    labels = {"vertex-ai-pipelines-run-billing-id": context.constants[".pipeline_job_uuid"][:63]}
+    environment = {
+        **context.environment,
+        "VERTEX_AI_PIPELINES_RUN_LABELS": json.dumps(labels),
+        "TMPDIR": str(temporary),
+        **variables,
+    }
+    if context.cancelled.is_set():
+        raise TaskFailed(f"{path}: cancelled before it started")
+    process = context.sandbox.spawn(command, env=environment, cwd=folder, log=log_path)
+    code = _wait(process, context.cancelled)
+    if context.cancelled.is_set():
+        raise TaskFailed(f"{path}: cancelled (log: {log_path})")
+    if code:
+        cause = last_exception(log_path.read_text(errors="replace"))
+        ended = f"exit code {code}" if code > 0 else f"signal {-code}"
+        raise TaskFailed(f"{path}: {cause} ({ended}, log: {log_path})")
+
+
+def _wait(process: Process, cancelled: threading.Event) -> int:
+    while True:
+        try:
+            return process.wait(WAIT_STEP)
+        except TimeoutError:
+            if cancelled.is_set():
+                return _stop(process)
+
+
+def _stop(process: Process) -> int:
+    process.terminate()
+    try:
+        return process.wait(5.0)
+    except TimeoutError:
+        process.kill()
+        return process.wait()
+
+
+def _outputs(
+    context: RunContext, message: Any, executor_input: Mapping[str, Any], component: Any
+) -> dict[str, Any]:
+    """Read back what the step wrote, from the files of the store."""
+    output_file = context.store.path(message.outputs.output_file)
+    seen = json_format.ParseDict(
+        executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True
+    )
+    for name, parameter in message.outputs.parameters.items():
+        place = context.store.path(parameter.output_file)
+        seen.outputs.parameters[name].output_file = str(place)
+    written = executor_output_utils.load_executor_output(str(output_file))
+    for name, artifacts in message.outputs.artifacts.items():
+        if name not in written.artifacts:  # a container that only wrote the file
+            written.artifacts[name].CopyFrom(artifacts)
+    outputs = executor_output_utils.get_outputs_from_executor_output(written, seen, component)
+    for name, spec in component.output_definitions.artifacts.items():
+        set_type(outputs[name], spec.artifact_type)
+    return dict(outputs)
+
+
+def set_type(artifact: Any, kind: Any) -> None:
+    """Give a KFP artifact the declared type: KFP knows only its own types by class."""
+    artifact.schema_title = kind.schema_title or artifact.schema_title
+    artifact.schema_version = kind.schema_version or artifact.schema_version
+
+
+def run_importer(
+    executor: Any, arguments: Mapping[str, Any], constants: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the artifact that an importer task stands for; its content is not looked at."""
+    importer = executor.importer
+    if importer.artifact_uri.WhichOneof("value") == "runtime_parameter":
+        uri = arguments[importer.artifact_uri.runtime_parameter]
+    else:
+        uri = importer.artifact_uri.constant.string_value
+    metadata = resolve_constant(json_format.MessageToDict(importer.metadata), arguments, constants)
+    message = pipeline_spec_pb2.RuntimeArtifact(
+        name="artifact", type=importer.type_schema, uri=uri
+    )
+    message.metadata.update(metadata)
+    artifact = executor_output_utils.runtime_artifact_to_dsl_artifact(message)
+    set_type(artifact, importer.type_schema)
+    return {"artifact": artifact}

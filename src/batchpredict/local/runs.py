@@ -1,0 +1,194 @@
+"""Start a compiled pipeline on the local services, and say what came of it."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
+
+from batchpredict import __version__
+from batchpredict.errors import EnvironmentFault, RunError, UsageError
+from batchpredict.local import LOCATION, PROJECT
+from batchpredict.local.network.rpcs import protobuf
+from batchpredict.local.pipelines.states import State
+from batchpredict.local.session import LocalVertex
+from batchpredict.local.vertex.errors import ServiceError
+from batchpredict.pipeline_files import CompiledPipeline
+
+BUCKET = "local-pipelines"
+INPUTS = "local-inputs"
+PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
+PACKAGES = ("kfp", "google-cloud-pipeline-components", "google-cloud-aiplatform")
+
+
+def import_local_files(
+    vertex: LocalVertex, pipeline: CompiledPipeline, parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Copy files that ``…_uri`` parameters name into the local bucket and return their URIs.
+
+    On Vertex AI such a parameter must be a URI; here a path of this machine will do.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    values = dict(parameters)
+    for name, value in parameters.items():
+        if name.endswith("_uri") and isinstance(value, str) and value and "://" not in value:
+            values[name] = _import_file(vertex, name, Path(value).expanduser())
+    return values
+
+
+def _import_file(vertex: LocalVertex, name: str, path: Path) -> str:
+    if not path.is_file():
+        raise UsageError("E107", f"parameter {name!r}: there is no file {path}")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+    vertex.store.create_bucket(INPUTS)
+    uri = f"gs://{INPUTS}/{digest}/{path.name}"
+    target = vertex.store.path(uri)
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{path.name}.partial")
+        try:
+            shutil.copyfile(path, partial)
+            os.replace(partial, target)
+        finally:
+            partial.unlink(missing_ok=True)
+    return uri
+
+
+def start_run(
+    vertex: LocalVertex, pipeline: CompiledPipeline, parameters: Mapping[str, Any]
+) -> str:
+    """Start the pipeline as Vertex AI Pipelines would and return the job's resource name.
+
+    Raises:
+        RunError: The pipeline needs what is not run on this machine.
+    """
+    vertex.store.create_bucket(BUCKET)
+    job = types.PipelineJob.pb(types.PipelineJob())
+    content = {
+        "displayName": pipeline.name,
+        "pipelineSpec": pipeline.spec,
+        "runtimeConfig": {
+            "gcsOutputDirectory": f"gs://{BUCKET}",
+            "parameterValues": dict(parameters),
+        },
+    }
+    json_format.ParseDict(content, job)
+    request = types.CreatePipelineJobRequest(
+        parent=PARENT, pipeline_job=types.PipelineJob.wrap(job)
+    )
+    try:
+        created = vertex.services.pipelines.create_pipeline_job(request)
+    except ServiceError as error:
+        raise RunError("E341", error.message) from error
+    folder = run_folder(vertex, created.name)
+    (folder / "pipeline.yaml").write_text(pipeline.text)
+    return str(created.name)
+
+
+def run_folder(vertex: LocalVertex, job_name: str) -> Path:
+    """Return the folder of a run's logs and manifest."""
+    return vertex.home / "runs" / job_name.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One container or importer task of a run, or a branch that was not taken.
+
+    Attributes:
+        name: Names of the graph components around it and its own, with ``/`` between.
+        state: Name of the state, such as ``SUCCEEDED``.
+        seconds: Run time so far; 0 when it has not started.
+        error: One line, or "".
+        artifacts: The output artifacts by name.
+    """
+
+    name: str
+    state: str
+    seconds: float
+    error: str
+    artifacts: Mapping[str, Any]
+
+
+def steps(job: Any) -> list[Step]:
+    """Return the steps of a job in the order in which they were met, without the graphs."""
+    details = list(job.job_detail.task_details)
+    parents = {detail.parent_task_id for detail in details}
+    return [_step(detail) for detail in details if detail.task_id not in parents]
+
+
+def _step(detail: Any) -> Step:
+    seconds = 0.0
+    if detail.start_time:
+        end = detail.end_time or type(detail.start_time).now(detail.start_time.tzinfo)
+        seconds = (end - detail.start_time).total_seconds()
+    artifacts = {name: group.artifacts[0] for name, group in detail.outputs.items()}
+    return Step(
+        detail.task_name, State(detail.state).name, seconds, detail.error.message, artifacts
+    )
+
+
+def outputs_of(job: Any, vertex: LocalVertex) -> Iterator[tuple[str, str, Any, Path]]:
+    """Yield step, output name, artifact and local path of every artifact under Cloud Storage."""
+    for step in steps(job):
+        for name, artifact in step.artifacts.items():
+            if artifact.uri.startswith("gs://"):
+                yield step.name, name, artifact, vertex.store.path(artifact.uri)
+
+
+def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) -> Path:
+    """Write ``run.json``: what ran, with what, when, and where its outputs are."""
+    path = run_folder(vertex, job.name) / "run.json"
+    content = {
+        "job": job.name,
+        "pipeline": pipeline.name,
+        "pipeline_sha256": hashlib.sha256(pipeline.text.encode()).hexdigest(),
+        "state": job.state.name,
+        "error": job.error.message,
+        "start_time": str(job.start_time),
+        "end_time": str(job.end_time),
+        "parameters": json_format.MessageToDict(protobuf(job).runtime_config)["parameterValues"],
+        "steps": [
+            {
+                "name": it.name,
+                "state": it.state,
+                "seconds": round(it.seconds, 3),
+                "error": it.error,
+            }
+            for it in steps(job)
+        ],
+        "outputs": [
+            {"step": step, "name": name, "uri": artifact.uri, "path": str(place)}
+            for step, name, artifact, place in outputs_of(job, vertex)
+        ],
+        "versions": {
+            "batchpredict": __version__,
+            **{name: version(name) for name in PACKAGES},
+        },
+        "isolated": vertex.sandbox.isolated,
+        "warm": vertex.sandbox.warm,
+        "notes": list(vertex.sandbox.notes),
+    }
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(content, indent=2) + "\n")
+    os.replace(temporary, path)
+    return path
+
+
+def fault_of(job: Any) -> RunError | EnvironmentFault | None:
+    """Return the error that a job ended with, or None when it succeeded."""
+    if job.state.name == "PIPELINE_STATE_SUCCEEDED":
+        return None
+    message = job.error.message or f"the run ended as {job.state.name}"
+    if "No space left on device" in message:
+        return EnvironmentFault("E303", f"the disk is full: {message}")
+    return RunError("E110", message)

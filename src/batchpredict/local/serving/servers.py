@@ -1,0 +1,147 @@
+"""The running model servers, one process for each model version, reached by Unix sockets."""
+
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from google.rpc import code_pb2
+
+from batchpredict.local.launch.sandbox import Process, Sandbox
+from batchpredict.local.logs import last_exception
+from batchpredict.local.serving.recipes import Recipe, recipe_for
+from batchpredict.local.storage.objects import ObjectStore
+from batchpredict.local.vertex.errors import ServiceError
+from batchpredict.runtime.model_files import written_with
+
+START_TIMEOUT = 120.0
+POLL_INTERVAL = 0.02
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+class _Server:
+    """One model server: started by the first caller, waited for by the others."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.process: Process | None = None
+        self.recipe: Recipe | None = None
+        self.socket = Path()
+
+    def request(self, verb: str, path: str, body: bytes, timeout: float) -> tuple[int, bytes]:
+        connection = _UnixConnection(self.socket, timeout)
+        try:
+            connection.request(verb, path, body, {"Content-Type": "application/json"})
+            reply = connection.getresponse()
+            return reply.status, reply.read()
+        finally:
+            connection.close()
+
+
+class ModelServers:
+    """Starts servers in the sandbox as they are needed.
+
+    Args:
+        sandbox: Where the servers run.
+        store: Where the models' files are, to say what wrote a file that does not load.
+        environment: Variables that lead Google's clients to the local services.
+        sockets: A folder with a short path for the sockets.
+        work: Folder for the servers' files and logs.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        store: ObjectStore,
+        environment: Mapping[str, str],
+        *,
+        sockets: Path,
+        work: Path,
+    ) -> None:
+        self._sandbox = sandbox
+        self._store = store
+        self._environment = environment
+        self._sockets = sockets
+        self._work = work
+        self._servers: dict[str, _Server] = {}
+        self._lock = threading.Lock()
+
+    def post(self, model: Any, body: bytes, timeout: float = 600.0) -> tuple[int, bytes]:
+        """Send a prediction request to the model's server; return its status and body."""
+        server = self.ensure(model)
+        assert server.recipe is not None
+        return server.request("POST", server.recipe.predict_route, body, timeout)
+
+    def ensure(self, model: Any) -> _Server:
+        """Return the model's server, started if need be.
+
+        Raises:
+            ServiceError: The image has no local form, or the server could not load the model.
+        """
+        key = f"{model.name}@{model.version_id}"
+        with self._lock:
+            server = self._servers.setdefault(key, _Server())
+            number = list(self._servers).index(key)
+        with server.lock:
+            if server.process is None or server.process.poll() is not None:
+                self._start(server, model, number)
+        return server
+
+    def _start(self, server: _Server, model: Any, number: int) -> None:
+        folder = self._work / f"model-{number}"
+        folder.mkdir(parents=True, exist_ok=True)
+        server.socket = self._sockets / f"model-{number}.sock"
+        server.socket.unlink(missing_ok=True)
+        server.recipe = recipe_for(model, str(server.socket))
+        log = self._work / f"model-{number}.log"
+        log.unlink(missing_ok=True)
+        environment = {**self._environment, **server.recipe.environment}
+        process = self._sandbox.spawn(server.recipe.command, env=environment, cwd=folder, log=log)
+        self._wait_healthy(server, process, model, log)
+        server.process = process
+
+    def _wait_healthy(self, server: _Server, process: Process, model: Any, log: Path) -> None:
+        assert server.recipe is not None
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                if server.request("GET", server.recipe.health_route, b"", 5.0)[0] == 200:
+                    return
+            except OSError:
+                pass  # not listening yet
+            if process.poll() is not None:
+                raise self._load_failure(server.recipe, model, log)
+            if time.monotonic() > deadline:
+                process.kill()
+                message = f"E334 the model server was not healthy after {START_TIMEOUT:.0f} s"
+                raise ServiceError(code_pb2.DEADLINE_EXCEEDED, f"{message}; log: {log}")
+            time.sleep(POLL_INTERVAL)
+
+    def _load_failure(self, recipe: Recipe, model: Any, log: Path) -> ServiceError:
+        cause = last_exception(log.read_text(errors="replace"))
+        written = self._written_with(model)
+        by = f", which {written} wrote," if written else ""
+        message = (
+            f"E333 the server of {model.container_spec.image_uri} could not load the model at "
+            f"{model.artifact_uri}{by} with {recipe.installed}: {cause} (log: {log})"
+        )
+        return ServiceError(code_pb2.FAILED_PRECONDITION, message)
+
+    def _written_with(self, model: Any) -> str:
+        try:
+            return written_with(str(self._store.path(model.artifact_uri)))
+        except (OSError, ValueError):
+            return ""

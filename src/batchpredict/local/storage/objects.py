@@ -1,0 +1,271 @@
+"""The store: object ``gs://bucket/a/b`` is the plain file ``root/bucket/a/b``, both ways."""
+
+import io
+import mimetypes
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any, BinaryIO
+
+from batchpredict.local.storage.buckets import Buckets
+from batchpredict.local.storage.checksums import ChecksumCache, Checksums, Hasher
+from batchpredict.local.storage.conditions import NO_CONDITIONS, Conditions
+from batchpredict.local.storage.errors import StorageError, object_not_found
+from batchpredict.local.storage.names import check_object, parse_uri, segments
+from batchpredict.local.storage.sidecars import Sidecar, Sidecars
+from batchpredict.local.storage.staging import Staged, Staging
+from batchpredict.local.storage.tree import Tree
+
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+_TYPES = mimetypes.MimeTypes()  # the same on every machine, unlike the module's functions
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """The live generation of an object.
+
+    Attributes:
+        bucket: Its bucket.
+        name: Its name, with slashes; a folder marker ends in one.
+        path: Its file, or the folder of a marker.
+        size: Bytes.
+        generation: Modification time of the file in nanoseconds.
+        metageneration: Number of the version of its attributes.
+        updated_ns: When data or attributes last changed.
+        attributes: Fields by their name in the JSON API.
+    """
+
+    bucket: str
+    name: str
+    path: Path
+    size: int
+    generation: int
+    metageneration: int
+    updated_ns: int
+    attributes: Mapping[str, Any]
+
+    @property
+    def etag(self) -> str:
+        """Return what changes with the data and with the attributes."""
+        return f"{self.generation:x}.{self.metageneration}"
+
+    @property
+    def content_type(self) -> str:
+        """Return the media type."""
+        return str(self.attributes.get("contentType") or DEFAULT_CONTENT_TYPE)
+
+
+class ObjectStore:
+    """Buckets and objects below one folder; safe for threads of one process.
+
+    Metadata lies in ``root/.metadata``, unfinished data in ``root/.staging``.
+
+    Attributes:
+        root: The folder; a bucket is a folder directly below it.
+        buckets: Its buckets.
+        staging: Where data waits until :meth:`commit`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = Path(os.path.realpath(root))
+        self.staging = Staging(self.root / ".staging")
+        self._tree = Tree(self.root)
+        self._sidecars = Sidecars(self.root / ".metadata", self.root / ".staging")
+        self._checksums = ChecksumCache()
+        self._lock = RLock()  # held for a few system calls, never while data is copied or hashed
+        self._newest = 0
+        self.buckets = Buckets(self._tree, self._sidecars, self._lock)
+
+    def path(self, uri: str) -> Path:
+        """Return the file or folder of a ``gs://`` URI, whether or not it exists."""
+        return self._tree.path(*parse_uri(uri))
+
+    def create_bucket(self, name: str) -> None:
+        """Make an empty bucket; one that exists is a ``StorageError`` with status 409."""
+        self.buckets.create(name)
+
+    def bucket_exists(self, name: str) -> bool:
+        """Tell whether there is such a bucket."""
+        return self.buckets.exists(name)
+
+    def delete_bucket(self, name: str, conditions: Conditions = NO_CONDITIONS) -> None:
+        """Remove a bucket; one with objects is an error."""
+        with self._lock:
+            conditions.check(self.buckets.get(name))
+            if self.names(name):
+                raise StorageError(409, f"The bucket you tried to delete is not empty: {name}")
+            self.buckets.remove(name)
+
+    def names(self, bucket: str, prefix: str = "") -> list[str]:
+        """Return the names of the objects of a bucket in order."""
+        self.buckets.require(bucket)
+        names = self._tree.names(bucket, prefix)
+        # Only a folder that was uploaded as a marker is an object.
+        return [n for n in names if not n.endswith("/") or self._sidecars.exists(bucket, n)]
+
+    def find(self, bucket: str, name: str) -> StoredObject | None:
+        """Return an object, or None when there is none of that name."""
+        with self._lock:
+            stat = self._tree.stat(bucket, check_object(name))
+            if stat is None:
+                return None
+            if name.endswith("/"):
+                return self._marker(bucket, name)
+            return self._described(bucket, name, stat)
+
+    def get(self, bucket: str, name: str, generation: int | None = None) -> StoredObject:
+        """Return an object, at this generation if one is given."""
+        found = self.find(bucket, name)
+        if found is None:
+            self.buckets.require(bucket)
+        if found is None or generation not in (None, found.generation):
+            raise object_not_found(bucket, name)
+        return found
+
+    @contextmanager
+    def open(
+        self, bucket: str, name: str, generation: int | None = None
+    ) -> Iterator[tuple[StoredObject, BinaryIO]]:
+        """Yield an object and its data; a later upload does not change what is read."""
+        with self._lock:
+            found = self.get(bucket, name, generation)
+            if name.endswith("/"):
+                file: BinaryIO = io.BytesIO()
+            else:
+                file = self._open(found)
+                found = self._described(bucket, name, os.fstat(file.fileno()))
+        with file:
+            yield found, file
+
+    def checksums(self, found: StoredObject) -> Checksums:
+        """Return the checksums of an object, computed once for each generation."""
+        if found.name.endswith("/"):
+            return Hasher().checksums()
+        with self._open(found) as file:
+            return self._checksums.of(found.path, file)
+
+    def commit(
+        self,
+        staged: Staged,
+        bucket: str,
+        name: str,
+        attributes: Mapping[str, Any],
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> StoredObject:
+        """Make staged data the new generation of an object, if the conditions hold."""
+        if name.endswith("/") and staged.size:
+            raise StorageError(400, f"{name!r} is a folder on this machine and cannot hold data")
+        with self._lock:
+            self.buckets.require(bucket)
+            live = self.find(bucket, name)
+            conditions.check(live)
+            stat = staged.stamp(self._next_generation(live))
+            if stat.st_size != staged.size:
+                raise StorageError(500, f"The data of {bucket}/{name} was changed while staged")
+            generation = stat.st_mtime_ns
+            sidecar = Sidecar(generation, 1, generation, dict(attributes))
+            path = self._publish(staged, bucket, name, sidecar)
+            self._checksums.remember(path, stat, staged.checksums())
+            return StoredObject(
+                bucket, name, path, staged.size, generation, 1, generation, sidecar.attributes
+            )
+
+    def patch(
+        self,
+        bucket: str,
+        name: str,
+        change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+        conditions: Conditions = NO_CONDITIONS,
+        generation: int | None = None,
+    ) -> StoredObject:
+        """Replace the attributes of an object by what ``change`` makes of them."""
+        with self._lock:
+            live = self.get(bucket, name, generation)
+            conditions.check(live)
+            sidecar = Sidecar(
+                live.generation,
+                live.metageneration + 1,
+                time.time_ns(),
+                dict(change(live.attributes)),
+            )
+            self._sidecars.write(bucket, name, sidecar)
+            return self._stored(bucket, name, live.size, sidecar)
+
+    def delete(
+        self,
+        bucket: str,
+        name: str,
+        conditions: Conditions = NO_CONDITIONS,
+        generation: int | None = None,
+    ) -> None:
+        """Remove an object, and the folders that only it needed."""
+        with self._lock:
+            live = self.get(bucket, name, generation)
+            conditions.check(live)
+            if not name.endswith("/"):
+                live.path.unlink()
+            self._sidecars.remove(bucket, name)
+            self._prune(bucket, name)
+
+    def _publish(self, staged: Staged, bucket: str, name: str, sidecar: Sidecar) -> Path:
+        staged_sidecar = self._sidecars.stage(sidecar)  # a full disk shows before data is replaced
+        try:
+            path = self._tree.place(staged.path, bucket, name)
+            self._sidecars.publish(staged_sidecar, bucket, name)
+        finally:
+            staged_sidecar.unlink(missing_ok=True)
+        return path
+
+    def _next_generation(self, live: StoredObject | None) -> int:
+        live_generation = live.generation if live else 0
+        self._newest = max(time.time_ns(), self._newest + 1, live_generation + 1)
+        return self._newest
+
+    def _marker(self, bucket: str, name: str) -> StoredObject | None:
+        sidecar = self._sidecars.read(bucket, name)
+        return self._stored(bucket, name, 0, sidecar) if sidecar else None
+
+    def _described(self, bucket: str, name: str, stat: os.stat_result) -> StoredObject:
+        sidecar = self._sidecars.read(bucket, name)
+        generation = stat.st_mtime_ns
+        if sidecar is None or sidecar.generation != generation:
+            attributes = {"contentType": _guessed_type(name)}
+            sidecar = Sidecar(generation, 1, generation, attributes)
+        return self._stored(bucket, name, stat.st_size, sidecar)
+
+    def _stored(self, bucket: str, name: str, size: int, sidecar: Sidecar) -> StoredObject:
+        return StoredObject(
+            bucket,
+            name,
+            self._tree.path(bucket, name),
+            size,
+            sidecar.generation,
+            sidecar.metageneration,
+            sidecar.updated_ns,
+            sidecar.attributes,
+        )
+
+    def _open(self, found: StoredObject) -> BinaryIO:
+        try:
+            return self._tree.open(found.path)
+        except FileNotFoundError:  # a step removed it since it was found
+            raise object_not_found(found.bucket, found.name) from None
+
+    def _prune(self, bucket: str, name: str) -> None:
+        parts = segments(name) if name.endswith("/") else segments(name)[:-1]
+        while parts and not self._sidecars.exists(bucket, "/".join(parts) + "/"):
+            try:
+                self._tree.path(bucket, "/".join(parts)).rmdir()
+            except OSError:
+                return
+            parts.pop()
+
+
+def _guessed_type(name: str) -> str:
+    content_type, encoding = _TYPES.guess_type(name.rpartition("/")[2])
+    return DEFAULT_CONTENT_TYPE if encoding else content_type or DEFAULT_CONTENT_TYPE

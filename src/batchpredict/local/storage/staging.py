@@ -1,0 +1,76 @@
+"""Data on its way in: a private file that becomes an object by one rename."""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from batchpredict.local.storage.checksums import Checksums, Hasher
+
+_WEEK_SECONDS = 7 * 24 * 3600
+
+
+class Staged:
+    """A temporary file that grows chunk by chunk and knows its checksums."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.size = 0
+        self._hasher = Hasher()
+
+    def write(self, chunk: bytes) -> None:
+        """Append ``chunk``; when that fails nothing of the file remains."""
+        try:
+            with self.path.open("ab") as file:
+                file.write(chunk)
+        except OSError:
+            self.discard()
+            raise
+        self._hasher.update(chunk)
+        self.size += len(chunk)
+
+    def checksums(self) -> Checksums:
+        """Return the checksums of what was written."""
+        return self._hasher.checksums()
+
+    def stamp(self, mtime_ns: int) -> os.stat_result:
+        """Set the modification time and return what the file system made of it."""
+        self.path.touch()
+        os.utime(self.path, ns=(mtime_ns, mtime_ns))
+        return self.path.stat()
+
+    def discard(self) -> None:
+        """Remove the file, if it is still there."""
+        self.path.unlink(missing_ok=True)
+
+
+class Staging:
+    """The folder of temporary files, on the file system of the buckets."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._folder.mkdir(exist_ok=True)
+        self._remove_abandoned()
+
+    def begin(self) -> Staged:
+        """Return an empty temporary file; its owner commits or discards it."""
+        return Staged(self._folder / uuid.uuid4().hex)
+
+    @contextmanager
+    def staged(self, data: bytes = b"") -> Iterator[Staged]:
+        """Yield a temporary file that holds ``data`` and is gone afterwards."""
+        staged = self.begin()
+        try:
+            staged.write(data)
+            yield staged
+        finally:
+            staged.discard()
+
+    def _remove_abandoned(self) -> None:
+        oldest = time.time() - _WEEK_SECONDS  # as long as an upload session lives in Cloud Storage
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest:
+                    path.unlink()

@@ -1,0 +1,118 @@
+"""The folders and files below the root, never left through ``..`` or a symbolic link."""
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from batchpredict.local.storage.errors import StorageError
+from batchpredict.local.storage.names import (
+    check_bucket,
+    check_object,
+    object_name_problem,
+    segments,
+)
+
+# Without O_NONBLOCK the opening of a named pipe would wait for its writer.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class Tree:
+    """Buckets as folders and objects as files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, bucket: str, name: str = "") -> Path:
+        """Return where an object lies, or its bucket when ``name`` is empty."""
+        parts = segments(check_object(name)) if name else []
+        path = self.root.joinpath(check_bucket(bucket), *parts)
+        if os.path.realpath(path) != str(path):
+            raise StorageError(
+                403, f"{bucket}/{name} passes a symbolic link, which is never followed: {path}"
+            )
+        return path
+
+    def stat(self, bucket: str, name: str) -> os.stat_result | None:
+        """Return the state of an object's file, or of a marker's folder, if there is one."""
+        try:
+            found = os.lstat(self.path(bucket, name))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        is_wanted = stat.S_ISDIR if name.endswith("/") else stat.S_ISREG
+        return found if is_wanted(found.st_mode) else None
+
+    def open(self, path: Path) -> BinaryIO:
+        """Return a regular file opened for reading."""
+        return os.fdopen(os.open(path, _READ), "rb")
+
+    def place(self, staged: Path, bucket: str, name: str) -> Path:
+        """Make a staged file the object ``name``, or make the folder of a marker."""
+        path = self.path(bucket, name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if name.endswith("/"):
+                path.mkdir(exist_ok=True)
+            else:
+                os.replace(staged, path)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise StorageError(
+                409,
+                f"{bucket}/{name} cannot be stored: on this machine an object is a file and "
+                "one path cannot be both a file and a folder (objects 'a' and 'a/b')",
+            ) from None
+        return path
+
+    def buckets(self) -> list[str]:
+        """Return the names of all buckets."""
+        return sorted(entry.name for entry in _entries(str(self.root)) if self._is_bucket(entry))
+
+    def names(self, bucket: str, prefix: str = "") -> list[str]:
+        """Return files below a prefix, and folders with a slash at their end, in order."""
+        folder = prefix.rpartition("/")[0]
+        if folder and object_name_problem(folder):
+            return []  # such as "..", "a//b" or "/": no object has it
+        try:
+            base = self.path(bucket, folder)
+        except StorageError:
+            return []
+        names = [f"{folder}/"] if folder and base.is_dir() else []
+        names += _walk(base, f"{folder}/" if folder else "", prefix)
+        return sorted(name for name in names if not object_name_problem(name))
+
+    def remove_empty_folders(self, folder: Path) -> None:
+        """Remove ``folder`` and the folders in it, except those that hold a file."""
+        for found, _, _ in os.walk(folder, topdown=False):
+            with suppress(OSError):
+                os.rmdir(found)
+
+    def _is_bucket(self, entry: "os.DirEntry[str]") -> bool:
+        try:
+            return bool(check_bucket(entry.name)) and entry.is_dir(follow_symlinks=False)
+        except StorageError:
+            return False
+
+
+def _walk(base: Path, start: str, prefix: str) -> Iterator[str]:
+    pending = [(str(base), start)]
+    while pending:
+        folder, above = pending.pop()
+        for entry in _entries(folder):
+            is_folder = entry.is_dir(follow_symlinks=False)
+            name = f"{above}{entry.name}{'/' if is_folder else ''}"
+            if not name.startswith(prefix):
+                continue
+            if is_folder:
+                pending.append((entry.path, name))
+            if is_folder or entry.is_file(follow_symlinks=False):
+                yield name
+
+
+def _entries(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # removed since its name was read

@@ -1,0 +1,103 @@
+"""The resources of one home folder: held as messages, kept as one JSON file each."""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+from google.rpc import code_pb2, status_pb2
+
+from batchpredict.local.vertex.errors import invalid, not_found
+
+SAFE_NAME = re.compile(r"projects/[\w.:-]+/locations/[a-z0-9-]+/\w+/[\w.-]+(@[\w-]+)?")
+
+
+class Resources:
+    """Every resource by its full name.
+
+    A reader gets a message of its own; what it changes counts once it is ``put``.
+
+    Args:
+        root: Folder of the JSON files; a resource of an earlier session is found again.
+        kinds: The proto-plus message type of each collection, such as ``models``.
+    """
+
+    def __init__(self, root: Path, kinds: dict[str, Any]) -> None:
+        self._root = root
+        self._kinds = kinds
+        self._data: dict[str, bytes] = {}
+        self._lock = threading.RLock()
+        for path in sorted(root.glob("projects/*/locations/*/*/*.json")):
+            self._load(path)
+
+    def _load(self, path: Path) -> None:
+        name = str(path.relative_to(self._root).with_suffix(""))
+        kind = self._kinds.get(path.parent.name)
+        if kind is not None:
+            message = kind.from_json(path.read_text(), ignore_unknown_fields=True)
+            self._data[name] = kind.serialize(message)
+
+    def put(self, name: str, message: Any) -> None:
+        """Create or replace a resource, on disk first."""
+        if not SAFE_NAME.fullmatch(name):
+            raise invalid(f"{name!r} is not a resource name")
+        kind = type(message)
+        path = self._root / f"{name}.json"
+        with self._lock:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json_format.MessageToJson(kind.pb(message)))
+            os.replace(temporary, path)
+            self._data[name] = kind.serialize(message)
+
+    def find(self, name: str) -> Any | None:
+        """Return the resource, or None."""
+        with self._lock:
+            data = self._data.get(name)
+        return None if data is None else self._kind(name).deserialize(data)
+
+    def get(self, name: str) -> Any:
+        """Return the resource; raise NOT_FOUND when there is none."""
+        message = self.find(name)
+        if message is None:
+            raise not_found(name)
+        return message
+
+    def update(self, name: str, change: Callable[[Any], None]) -> Any:
+        """Apply ``change`` to the resource in one step and return it."""
+        with self._lock:
+            message = self.get(name)
+            change(message)
+            self.put(name, message)
+        return message
+
+    def delete(self, name: str) -> None:
+        """Forget the resource; raise NOT_FOUND when there is none."""
+        with self._lock:
+            if self._data.pop(name, None) is None:
+                raise not_found(name)
+            (self._root / f"{name}.json").unlink(missing_ok=True)
+
+    def list(self, parent: str, collection: str) -> list[Any]:
+        """Return the resources of one collection, oldest name first."""
+        prefix = f"{parent}/{collection}/"
+        with self._lock:
+            names = sorted(name for name in self._data if name.startswith(prefix))
+        return [message for name in names if (message := self.find(name)) is not None]
+
+    def end_interrupted(self, collection: str, active: Sequence[Any], failed: Any) -> None:
+        """Mark what a session left running when it was killed: nothing works on it any more."""
+        for name in [name for name in self._data if name.split("/")[4] == collection]:
+            message = self.get(name)
+            if message.state in active:
+                message.state = failed
+                message.error = status_pb2.Status(
+                    code=code_pb2.ABORTED, message="the session ended before the job did"
+                )
+                self.put(name, message)
+
+    def _kind(self, name: str) -> Any:
+        return self._kinds[name.split("/")[4]]

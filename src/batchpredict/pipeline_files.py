@@ -1,0 +1,164 @@
+"""Find a compiled pipeline, and check the parameters of a run against what it declares.
+
+Nothing of KFP is imported: the compiled file says all there is to know.
+"""
+
+import difflib
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from batchpredict.errors import UsageError
+
+
+@dataclass(frozen=True)
+class CompiledPipeline:
+    """A compiled pipeline file.
+
+    Attributes:
+        name: Its name in ``pipelineInfo``.
+        path: Where it was read from.
+        text: The file as it is.
+        spec: The document that it holds.
+    """
+
+    name: str
+    path: Path
+    text: str
+    spec: Mapping[str, Any]
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The declared parameters of the pipeline by name."""
+        root = self.spec["root"].get("inputDefinitions", {})
+        return dict(root.get("parameters", {}))
+
+
+def compiled_folder() -> Path:
+    """Return the folder of the compiled pipelines that belong to this package."""
+    return Path(str(resources.files("batchpredict.compiled")))
+
+
+def pipeline_names() -> list[str]:
+    """Return the names of the compiled pipelines of this package."""
+    return sorted(path.stem for path in compiled_folder().glob("*.yaml"))
+
+
+def unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    """Return a line that says what is not there, what was probably meant, and what there is."""
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"there is no {kind} {name!r}{hint} There are: {', '.join(sorted(known)) or 'none'}"
+
+
+def read_pipeline(name: str) -> CompiledPipeline:
+    """Return the pipeline of this name, or in this file when ``name`` ends in .yaml or .yml.
+
+    Raises:
+        UsageError: There is none (E101), or the file is not a compiled pipeline (E102).
+    """
+    is_file = name.endswith((".yaml", ".yml"))
+    path = Path(name) if is_file else compiled_folder() / f"{name}.yaml"
+    if not is_file and name not in pipeline_names():
+        raise UsageError("E101", unknown("pipeline", name, pipeline_names()))
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("E102", f"cannot read {path}: {error}") from error
+    spec = _load_yaml(text, path)
+    return CompiledPipeline(str(spec["pipelineInfo"].get("name", "")), path, text, spec)
+
+
+def _load_yaml(text: str, path: Path) -> Mapping[str, Any]:
+    import yaml
+
+    try:
+        spec = next(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), None)
+    except yaml.YAMLError as error:
+        problem = str(error).replace("\n", " ")
+        raise UsageError("E102", f"{path} is not YAML: {problem}") from error
+    wanted = ("root", "pipelineInfo", "deploymentSpec")
+    if not isinstance(spec, dict) or any(not isinstance(spec.get(key), dict) for key in wanted):
+        raise UsageError("E102", f"{path} is not a compiled pipeline; compile it with KFP first")
+    return spec
+
+
+def parse_parameters(pipeline: CompiledPipeline, assignments: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters that ``name=value`` texts stand for, typed as the pipeline declares.
+
+    Raises:
+        UsageError: A text without ``=``, an unknown or missing parameter, or a value that is not
+            of the declared type.
+    """
+    declared = pipeline.parameters
+    values: dict[str, Any] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise UsageError("E103", f"{assignment!r} is not of the form name=value")
+        if name not in declared:
+            raise UsageError(
+                "E104", f"{pipeline.name}: {unknown('parameter', name, list(declared))}"
+            )
+        values[name] = _convert(name, text, declared[name]["parameterType"])
+    check_required(pipeline, values)
+    return values
+
+
+def check_required(pipeline: CompiledPipeline, values: Mapping[str, Any]) -> None:
+    """Refuse a run that lacks a parameter without a default."""
+    missing = [
+        name
+        for name, spec in pipeline.parameters.items()
+        if name not in values and "defaultValue" not in spec and not spec.get("isOptional")
+    ]
+    if missing:
+        example = " ".join(f"-p {name}=…" for name in missing)
+        raise UsageError("E106", f"{pipeline.name} needs {', '.join(missing)}: add {example}")
+
+
+def _convert(name: str, text: str, kind: str) -> Any:
+    read, example = _READERS[kind]
+    try:
+        return read(text)
+    except ValueError as error:
+        raise UsageError(
+            "E105", f"parameter {name!r} is a {kind.lower()} such as {example}, not {text!r}"
+        ) from error
+
+
+def _read_number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _read_boolean(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _json_of(kind: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        value = json.loads(text)
+        if not isinstance(value, kind):
+            raise ValueError(text)
+        return value
+
+    return read
+
+
+_READERS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "STRING": (str, "text"),
+    "NUMBER_INTEGER": (int, "3"),
+    "NUMBER_DOUBLE": (_read_number, "0.5"),
+    "BOOLEAN": (_read_boolean, "true"),
+    "LIST": (_json_of(list), '["a", "b"]'),
+    "STRUCT": (_json_of(dict), '{"a": 1}'),
+}

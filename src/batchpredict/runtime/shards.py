@@ -1,0 +1,151 @@
+"""The files that a batch prediction job leaves, and the lines in them."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def list_shards(folder: str) -> dict[str, list[str]]:
+    """Sort the files of a batch prediction's output folder by what they are.
+
+    Args:
+        folder: The folder that the job reports as ``outputInfo.gcsOutputDirectory``.
+
+    Returns:
+        File names under ``results``, ``errors`` and ``unknown``, the shards in index order.
+
+    Raises:
+        ValueError: E221, the folder or a shard is missing, or two runs share the folder.
+    """
+    import os
+    import re
+
+    if not os.path.isdir(folder):
+        raise ValueError(f"E221 there is no output directory {folder}; did the job write there?")
+    pattern = r"prediction\.(results|errors_stats)-\d+-of-\d+(?:\.(?:jsonl|json|txt))?"
+    found: dict[str, list[str]] = {"results": [], "errors": [], "unknown": []}
+    for name in sorted(os.listdir(folder)):
+        match = re.fullmatch(pattern, name)
+        kind = {None: "unknown", "results": "results", "errors_stats": "errors"}[
+            match and match[1]
+        ]
+        found[kind].append(name)
+    if not found["results"]:
+        inside = ", ".join(found["unknown"][:5]) or "nothing"
+        raise ValueError(
+            f"E221 {folder} holds no file prediction.results-*-of-* of JSON Lines but {inside}; "
+            "give the folder that the job reports as outputInfo.gcsOutputDirectory"
+        )
+    for kind in ("results", "errors"):
+        found[kind] = order_shards(folder, found[kind])
+    return found
+
+
+def order_shards(folder: str, names: list[str]) -> list[str]:
+    """Order the shards of one kind by index, and see that none is missing.
+
+    Raises:
+        ValueError: E221, a shard is missing or twice there, or two runs share the folder.
+    """
+    import re
+
+    numbers = [re.findall(r"-(\d+)-of-(\d+)", name)[-1] for name in names]
+    counts = sorted({int(count) for _, count in numbers})
+    if len(counts) > 1:
+        raise ValueError(
+            f"E221 {folder} holds shards of {counts[0]} and of {counts[1]}: two runs share the "
+            "folder; give each run its own"
+        )
+    indexed: dict[int, str] = {}
+    for name, (index, _) in zip(names, numbers, strict=True):
+        if int(index) in indexed:
+            raise ValueError(f"E221 {folder} holds shard {int(index)} twice: {name}")
+        indexed[int(index)] = name
+    # A count is text of the file's name: never build a list as long as it says.
+    lacking = next((i for i in range(len(indexed) + 1) if i not in indexed), 0)
+    if names and (lacking < counts[0] or len(indexed) != counts[0]):
+        raise ValueError(
+            f"E221 {folder} lacks shard {lacking} of {counts[0]}, {len(indexed)} are there; "
+            "the job has not finished or the copy is incomplete"
+        )
+    return [indexed[index] for index in sorted(indexed)]
+
+
+def read_lines(path: str, longest: int = 64 * 2**20) -> "Iterator[bytes | None]":
+    r"""Yield the lines of a file, each with its ``\n``, without a byte-order mark.
+
+    Args:
+        path: A text file. Only ``\n`` ends a line, as other separators may stand inside JSON.
+        longest: Bytes of the longest line that is read; None is yielded for a longer one.
+    """
+    with open(path, "rb") as file:
+        if file.read(3) != b"\xef\xbb\xbf":
+            file.seek(0)
+        while line := file.readline(longest):
+            if len(line) < longest or line.endswith(b"\n"):
+                yield line
+                continue
+            while (rest := file.readline(longest)) and not rest.endswith(b"\n"):
+                pass
+            yield None
+
+
+def parse_object(line: bytes) -> dict[str, Any]:
+    """Parse one line of JSON Lines, strictly.
+
+    Raises:
+        ValueError: It is no JSON object in UTF-8, has a key twice, NaN or Infinity, half of a
+            surrogate pair, a number that is too long, or is nested too deeply.
+    """
+    import json
+
+    def unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("an object holds the same key twice")
+        return found
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+    try:
+        row = json.loads(line.decode(), object_pairs_hook=unique, parse_constant=refuse)
+        if not isinstance(row, dict):
+            raise ValueError("not a JSON object")
+        if b"\\u" in line:
+            json.dumps(row, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair") from None
+    return row
+
+
+def parse_error_counts(path: str) -> list[dict[str, Any]]:
+    """Read an ``errors_stats`` shard, whose lines are Python tuples ``('message', count)``.
+
+    Args:
+        path: The file; it is empty when nothing went wrong.
+
+    Returns:
+        At most 1,000 of ``message`` (at most 2,000 characters) and ``count``, which is None in a
+        line that cannot be read. What is counted, rows or requests, is not documented.
+    """
+    import ast
+    import itertools
+
+    found: list[dict[str, Any]] = []
+    for line in itertools.islice(read_lines(path, 2**20), 1000):
+        text = "a line of more than a MiB" if line is None else line.decode(errors="replace")
+        message, count = text.strip(), None
+        try:
+            pair = ast.literal_eval(message)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            pair = None
+        if isinstance(pair, tuple) and [type(part) for part in pair] == [str, int]:
+            message, count = pair
+        if message:
+            clean = message[:2000].encode(errors="replace").decode()
+            found.append({"message": clean, "count": count})
+    return found
