@@ -27,7 +27,7 @@ class UsageError(BatchpredictError):
     exit_code = 2
 
 
-class EnvironmentFault(BatchpredictError):
+class EnvironmentFault(BatchpredictError):  # noqa: N818 (EnvironmentError is Python's own)
     """This machine lacks something: a writable folder, a package, disk space."""
 
     exit_code = 3

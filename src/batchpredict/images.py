@@ -3,15 +3,17 @@
 PYTHON = "python:3.11-slim"
 """Image of our Python steps. KFP installs the packages below into it when a step starts."""
 
-DUCKDB = "duckdb==2.0.0"
-JINJA2 = "jinja2==3.1.6"
-JOBLIB = "joblib==1.6.0"
-MATPLOTLIB = "matplotlib==3.11.2"
-NUMPY = "numpy==2.4.6"
-SCIKIT_LEARN = "scikit-learn==1.6.1"
-XGBOOST = "xgboost-cpu==2.1.4"
-GOOGLE_AUTH = "google-auth==2.62.2"
-REQUESTS = "requests==2.33.0"
+# Bounds, not exact versions, where the result does not depend on it: a local run checks them
+# against what is installed here, and one environment has to satisfy every step.
+DUCKDB = "duckdb>=2,<3"
+GOOGLE_AUTH = "google-auth>=2.30,<3"
+JINJA2 = "jinja2>=3.1.6,<4"
+JOBLIB = "joblib>=1.4,<2"
+MATPLOTLIB = "matplotlib>=3.10,<4"
+NUMPY = "numpy>=2,<2.5"
+REQUESTS = "requests>=2.32,<3"
+SCIKIT_LEARN = "scikit-learn>=1.6.1,<1.7"
+XGBOOST = "xgboost-cpu>=2.1,<2.2"
 
 # The newest prebuilt prediction containers. The packages that train must be of the same minor
 # version: a model of scikit-learn 1.9 does not load in 1.6, and one of XGBoost 3.1 gives wrong

@@ -167,8 +167,10 @@ def test_every_float_comes_back_from_the_instances(con, tmp_path):
         truth = values[int(row["key"][4:]) - 1]
         assert struct.pack("<d", row["v"]) == struct.pack("<d", truth)
         assert row["t"] == 'é"\u2028\\'
-    query = f"SELECT key, v FROM '{outputs['train']}' UNION ALL SELECT key, v FROM '{outputs['test']}'"
-    for key, value in con.execute(query).fetchall():
+    query = f"SELECT key, v FROM read_parquet(['{outputs['train']}', '{outputs['test']}'])"
+    written = con.execute(query).fetchall()
+    assert len(written) == len(values)
+    for key, value in written:
         assert value == values[int(key[4:]) - 1]
 
 

@@ -62,7 +62,7 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
 def _run(vertex: "LocalVertex", compiled: CompiledPipeline, parameters: dict[str, Any]) -> Any:
     from batchpredict.local import runs
 
-    values = runs.import_local_files(vertex, compiled, parameters)
+    values = runs.import_local_files(vertex, parameters)
     ready = vertex.sandbox.wait_ready()
     for note in vertex.sandbox.notes:
         click.echo(f"note: {note}", err=True)
@@ -115,7 +115,7 @@ def _show_outputs(vertex: "LocalVertex", job: Any, manifest: Path) -> None:
     seconds = (job.end_time - job.start_time).total_seconds()
     for _, name, artifact, path in outputs_of(job, vertex):
         if artifact.schema_title == "system.Metrics":
-            figures = ", ".join(f"{k}={_figure(v)}" for k, v in artifact.metadata.items())
+            figures = ", ".join(f"{k}={_figure(v)}" for k, v in sorted(artifact.metadata.items()))
             click.echo(f"{name}: {figures}")
         elif name == "predictions" or artifact.schema_title == "system.HTML":
             click.echo(f"{name}: {_short(path)}")

@@ -35,8 +35,15 @@ def serve(
     """Start everything; what must be stopped goes onto ``stack``.
 
     Args:
+        home: Folder of the state.
+        work: Folder for what lives as long as the session; its path is short enough for sockets.
+        environment: Variables of every step and model server.
+        certificates: What the TLS servers show.
+        sandbox: Where steps and model servers run.
+        log_line: Takes one line for each request.
         listeners: The proxy's and the plain HTTP socket of this machine; the sandbox has two more
             with the same port numbers in its own network.
+        stack: Gets what is to be stopped at the end.
     """
     store = ObjectStore(home / "storage")
     servers = ModelServers(
@@ -61,7 +68,7 @@ def serve(
 
 
 def _pairs(inner: Sequence[socket.socket]) -> list[tuple[socket.socket, socket.socket]]:
-    """Return the proxy's and the plain socket inside the sandbox, if it has a network of its own."""
+    """Return the proxy's and the plain socket of the sandbox's own network, if it has one."""
     return [(inner[0], inner[1])] if inner else []
 
 

@@ -28,9 +28,7 @@ PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
 PACKAGES = ("kfp", "google-cloud-pipeline-components", "google-cloud-aiplatform")
 
 
-def import_local_files(
-    vertex: LocalVertex, pipeline: CompiledPipeline, parameters: Mapping[str, Any]
-) -> dict[str, Any]:
+def import_local_files(vertex: LocalVertex, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Copy files that ``…_uri`` parameters name into the local bucket and return their URIs.
 
     On Vertex AI such a parameter must be a URI; here a path of this machine will do.
@@ -50,7 +48,7 @@ def _import_file(vertex: LocalVertex, name: str, path: Path) -> str:
         raise UsageError("E107", f"parameter {name!r}: there is no file {path}")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
-    vertex.store.create_bucket(INPUTS)
+    _ensure_bucket(vertex, INPUTS)
     uri = f"gs://{INPUTS}/{digest}/{path.name}"
     target = vertex.store.path(uri)
     if not target.exists():
@@ -64,6 +62,11 @@ def _import_file(vertex: LocalVertex, name: str, path: Path) -> str:
     return uri
 
 
+def _ensure_bucket(vertex: LocalVertex, name: str) -> None:
+    if not vertex.store.bucket_exists(name):
+        vertex.store.create_bucket(name)
+
+
 def start_run(
     vertex: LocalVertex, pipeline: CompiledPipeline, parameters: Mapping[str, Any]
 ) -> str:
@@ -72,7 +75,7 @@ def start_run(
     Raises:
         RunError: The pipeline needs what is not run on this machine.
     """
-    vertex.store.create_bucket(BUCKET)
+    _ensure_bucket(vertex, BUCKET)
     job = types.PipelineJob.pb(types.PipelineJob())
     content = {
         "displayName": pipeline.name,
@@ -140,7 +143,7 @@ def _step(detail: Any) -> Step:
 def outputs_of(job: Any, vertex: LocalVertex) -> Iterator[tuple[str, str, Any, Path]]:
     """Yield step, output name, artifact and local path of every artifact under Cloud Storage."""
     for step in steps(job):
-        for name, artifact in step.artifacts.items():
+        for name, artifact in sorted(step.artifacts.items()):
             if artifact.uri.startswith("gs://"):
                 yield step.name, name, artifact, vertex.store.path(artifact.uri)
 
@@ -169,6 +172,7 @@ def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) ->
         "outputs": [
             {"step": step, "name": name, "uri": artifact.uri, "path": str(place)}
             for step, name, artifact, place in outputs_of(job, vertex)
+            if place.exists()
         ],
         "versions": {
             "batchpredict": __version__,

@@ -1,9 +1,11 @@
 """Small calls to the Vertex AI REST API from inside a step, with the step's own credentials."""
 
+from typing import Any
+
 
 def vertex_request(
-    location: str, verb: str, path: str, body: "dict[str, object] | None" = None
-) -> "dict[str, object]":
+    location: str, verb: str, path: str, body: "dict[str, Any] | None" = None
+) -> "dict[str, Any]":
     """Send one request to the Vertex AI API of ``location`` and return its JSON reply.
 
     google-auth and requests are all it needs: the SDK takes seconds to import. The region becomes
@@ -71,9 +73,8 @@ def find_model(project: str, location: str, display_name: str) -> str:
     term = quote(f'display_name="{display_name}"')
     parent = f"projects/{project}/locations/{location}"
     reply = vertex_request(location, "GET", f"{parent}/models?filter={term}")
-    models = list(reply.get("models", []))  # type: ignore[call-overload]
-    newest = max(models, key=lambda model: str(model.get("createTime", "")), default={})
-    return str(newest.get("name", "")).partition("@")[0]
+    models = sorted(reply.get("models", []), key=lambda model: str(model.get("createTime", "")))
+    return str(models[-1]["name"]).partition("@")[0] if models else ""
 
 
 def endpoint_id(display_name: str) -> str:
@@ -101,9 +102,9 @@ def get_or_create_endpoint(project: str, location: str, display_name: str) -> st
     parent = f"projects/{project}/locations/{location}"
     term = quote(f'display_name="{display_name}"')
     found = vertex_request(location, "GET", f"{parent}/endpoints?filter={term}")
-    endpoints = list(found.get("endpoints", []))  # type: ignore[call-overload]
-    if endpoints:
-        return str(min(str(endpoint["name"]) for endpoint in endpoints))
+    names = [str(endpoint["name"]) for endpoint in found.get("endpoints", [])]
+    if names:
+        return min(names)
     name = endpoint_id(display_name)
     operation = vertex_request(
         location, "POST", f"{parent}/endpoints?endpointId={name}", {"displayName": display_name}
@@ -111,7 +112,7 @@ def get_or_create_endpoint(project: str, location: str, display_name: str) -> st
     return str(wait_for(location, operation)["name"])
 
 
-def wait_for(location: str, operation: "dict[str, object]") -> "dict[str, object]":
+def wait_for(location: str, operation: "dict[str, Any]") -> "dict[str, Any]":
     """Return the response of a long-running operation once it is done.
 
     Raises:
@@ -128,4 +129,4 @@ def wait_for(location: str, operation: "dict[str, object]") -> "dict[str, object
     error = operation.get("error")
     if isinstance(error, dict):
         raise RuntimeError(f"E252 {operation['name']} failed: {error.get('message', error)}")
-    return dict(operation["response"])  # type: ignore[call-overload]
+    return dict(operation["response"])

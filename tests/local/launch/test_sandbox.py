@@ -214,6 +214,32 @@ def test_kill_9_of_the_owner_kills_a_daemon(tmp_path: Path, fifo: Fifo, isolate:
         pytest.skip("no namespaces here")
 
 
+PRELOADING_OWNER = """
+import sys
+from pathlib import Path
+from batchpredict.local.launch.sandbox import Sandbox
+folder, isolate = sys.argv[1:]
+folder = Path(folder)
+Sandbox.start(
+    store=folder / "s", work=folder / "w", env={"PYTHONPATH": str(folder)},
+    preload=["busy"], isolate=isolate == "yes",
+)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("isolate", ["yes", "no"])
+def test_kill_9_of_the_owner_ends_the_preload(tmp_path: Path, fifo: Fifo, isolate: str) -> None:
+    text = f"import time; f = open({fifo.path!r}, 'w'); f.write('alive'); f.flush(); "
+    module(tmp_path, "busy", text + "time.sleep(99)")
+    with subprocess.Popen(
+        [sys.executable, "-c", PRELOADING_OWNER, tmp_path, isolate], stdin=subprocess.PIPE
+    ) as owner:
+        fifo.wait_for_writer()
+        owner.kill()
+    fifo.assert_writer_dies()
+
+
 def module(folder: Path, name: str, text: str) -> dict[str, str]:
     (folder / f"{name}.py").write_text(text)
     return {**ENV, "PYTHONPATH": str(folder)}

@@ -175,6 +175,8 @@ class Sandbox:
             if self._ready is None:
                 message = self._holder.read() if self._holder and not self._closed else None
                 if message is None:
+                    if self._holder:
+                        self._holder.stop()
                     raise self._fault("ended before it was ready")
                 self.notes += message["notes"]
                 self._ready = float(message["ready"])

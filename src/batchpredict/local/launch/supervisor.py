@@ -4,6 +4,7 @@ When isolated it makes the namespaces and waits, and its child, the pid 1 of the
 serves. Otherwise it serves itself.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -61,9 +62,10 @@ def _become_first() -> None:
     """Forks pid 1 of the new pid namespace and returns in it; the other ends here, after it."""
     alive, held = os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    unneeded = child.open_descriptors() - {held}  # once pid 1 changed /proc we are not in it
     pid = os.fork()
     if pid:
-        _wait_for(pid, held)
+        _wait_for(pid, unneeded)
     os.close(held)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     # From inside the parent's pid is 0, dead or alive; the pipe tells.
@@ -73,10 +75,15 @@ def _become_first() -> None:
     os.close(alive)
 
 
-def _wait_for(pid: int, held: int) -> NoReturn:
+def _wait_for(pid: int, unneeded: set[int]) -> NoReturn:
     """Waits for pid 1, which takes all others with it, and ends as it ended."""
-    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))
-    for descriptor in child.open_descriptors() - {held}:
+
+    def end_it(*_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself a moment ago
+            os.kill(pid, signal.SIGKILL)
+
+    signal.signal(signal.SIGTERM, end_it)
+    for descriptor in unneeded:
         os.close(descriptor)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     _, status = os.waitpid(pid, 0)

@@ -33,7 +33,7 @@ def issue_certificates(folder: Path) -> Certificates:
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
     authority = _sign_authority(authority_key)
-    server = _sign_server(server_key.public_key(), authority, authority_key)
+    server = _sign_server(server_key.public_key(), authority_key)
     paths = Certificates(folder / "ca.pem", folder / "server.pem", folder / "server.key")
     pem = serialization.Encoding.PEM
     _write_private(paths.authority, authority.public_bytes(pem))
@@ -93,9 +93,7 @@ def _sign_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 
 
 def _sign_server(
-    key: ec.EllipticCurvePublicKey,
-    authority: x509.Certificate,
-    authority_key: ec.EllipticCurvePrivateKey,
+    key: ec.EllipticCurvePublicKey, authority_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
     names = x509.SubjectAlternativeName([x509.DNSName(f"*.{DOMAIN}"), x509.DNSName(DOMAIN)])
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())

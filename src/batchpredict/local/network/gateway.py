@@ -1,4 +1,4 @@
-"""The HTTP server in front of the services: reads a request, finds its service, sends the reply."""
+"""The HTTP server in front of the services: reads a request, hands it on, sends the reply."""
 
 import logging
 import socket

@@ -1,4 +1,4 @@
-"""One HTTP request and its reply as values, so that a service is a function from one to the other."""
+"""One HTTP request and its reply as values: a service is a function from one to the other."""
 
 import json
 from collections.abc import Mapping

@@ -105,12 +105,11 @@ def _body(rule: HttpRule, body: bytes) -> dict[str, Any]:
     return content
 
 
-def _put(content: dict[str, Any], path: Iterable[str], text: str, kind: Descriptor) -> None:
+def _put(content: dict[str, Any], path: Iterable[str], text: str, kind: Any) -> None:
     """Set one field that came as text in the path or the query, nested by dots."""
     *parents, last = path
     for name in parents:
-        field = _field(kind, name)
-        content, kind = content.setdefault(name, {}), field.message_type
+        content, kind = content.setdefault(name, {}), _field(kind, name).message_type
     field = _field(kind, last)
     value: Any = text.lower() == "true" if field.type == FieldDescriptor.TYPE_BOOL else text
     if field.is_repeated:
@@ -120,7 +119,8 @@ def _put(content: dict[str, Any], path: Iterable[str], text: str, kind: Descript
 
 
 def _field(kind: Descriptor, name: str) -> FieldDescriptor:
-    field = kind.fields_by_name.get(name) or kind.fields_by_camelcase_name.get(name)
+    field: FieldDescriptor | None = kind.fields_by_name.get(name)
+    field = field or kind.fields_by_camelcase_name.get(name)
     if field is None:
         raise invalid(f'Unknown name "{name}": cannot find field in {kind.full_name}.')
     return field

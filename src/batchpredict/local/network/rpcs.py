@@ -50,6 +50,10 @@ def protobuf(message: Any) -> Any:
     return kind.pb(message) if hasattr(kind, "pb") else message
 
 
+def _no_call(*_: Any, **__: Any) -> None:
+    """Stand in for a stub that nobody calls."""
+
+
 class _RecordingChannel:
     """Stands in for a gRPC channel and keeps what each stub was made of."""
 
@@ -64,10 +68,10 @@ class _RecordingChannel:
         **_: Any,
     ) -> Callable[..., None]:
         self.stubs[path] = (request_serializer, response_deserializer)
-        return lambda *args, **kwargs: None
+        return _no_call
 
     def unary_stream(self, *_: Any, **__: Any) -> Callable[..., None]:
-        return lambda *args, **kwargs: None  # not served: gRPC itself answers UNIMPLEMENTED
+        return _no_call  # not served: gRPC itself answers UNIMPLEMENTED
 
     stream_unary = stream_stream = unary_stream
 

@@ -3,7 +3,7 @@
 import ast
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|&&|\|\||!=|!|\b(?:true|false|null)\b")
@@ -15,7 +15,7 @@ PYTHON = {
     "false": "False",
     "null": "None",
 }
-COMPARE = {
+COMPARE: dict[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -24,7 +24,8 @@ COMPARE = {
     ast.GtE: operator.ge,
     ast.In: lambda left, right: left in right,
 }
-CASTS = {"int": int, "double": float, "string": str, "bool": bool}
+UNARY: dict[type, Callable[[Any], Any]] = {ast.Not: operator.not_, ast.USub: operator.neg}
+CASTS: dict[str, Callable[[Any], Any]] = {"int": int, "double": float, "string": str, "bool": bool}
 
 
 def holds(condition: str, parameters: Mapping[str, Any]) -> bool:
@@ -46,14 +47,11 @@ def _value(node: ast.expr, parameters: Mapping[str, Any]) -> Any:
     match node:
         case ast.Constant(value=value):
             return value
-        case ast.BoolOp(op=ast.And(), values=values):
-            return all(_value(value, parameters) for value in values)
-        case ast.BoolOp(values=values):
-            return any(_value(value, parameters) for value in values)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _value(operand, parameters)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, parameters)
+        case ast.BoolOp(op=sign, values=values):
+            combine = all if isinstance(sign, ast.And) else any
+            return combine(_value(value, parameters) for value in values)
+        case ast.UnaryOp(op=sign, operand=operand) if type(sign) in UNARY:
+            return UNARY[type(sign)](_value(operand, parameters))
         case ast.Compare(left=left, ops=[sign], comparators=[right]):
             return COMPARE[type(sign)](_value(left, parameters), _value(right, parameters))
         case ast.Call(func=ast.Name(id=cast), args=[argument]) if cast in CASTS:

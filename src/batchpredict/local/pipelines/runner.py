@@ -1,5 +1,6 @@
 """Walk a pipeline: every task starts as soon as what it needs is there, side by side."""
 
+import contextlib
 import queue
 import threading
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 
 from batchpredict.local.pipelines.conditions import holds
 from batchpredict.local.pipelines.placeholders import plain_numbers, resolve_constant
-from batchpredict.local.pipelines.spec import Pipeline
+from batchpredict.local.pipelines.spec import SAFE_NAME, Pipeline
 from batchpredict.local.pipelines.states import TaskStates
 from batchpredict.local.pipelines.tasks import (
     RunContext,
@@ -39,6 +40,12 @@ class _Scope:
     ended: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
 
+    def title(self, name: str) -> str:
+        """Return the display name of a task when it is safe and its own, else its name."""
+        titles = [task.task_info.name for task in self.tasks.values()]
+        title = self.tasks[name].task_info.name
+        return str(title) if titles.count(title) == 1 and SAFE_NAME.fullmatch(title) else name
+
     def is_ready(self, task: Any) -> bool:
         return set(task.dependent_tasks) <= set(self.ended)
 
@@ -59,10 +66,8 @@ class PipelineRunner:
     def run(self, parameters: Mapping[str, Any]) -> list[str]:
         """Run with these parameters; return one line for each task that failed."""
         root = self._pipeline.root
-        try:
+        with contextlib.suppress(_InnerTasksFailed):  # each is among the failures
             self._run_dag(root, self._arguments(root, parameters), "", 0)
-        except _InnerTasksFailed:
-            pass  # each is among the failures
         return self._failures
 
     def _arguments(self, component: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,12 +98,13 @@ class PipelineRunner:
         ):
             scope.store.put_parent_input(name, arguments.get(name))
         for name in scope.tasks:
-            scope.numbers[name] = self._states.add(f"{path}{name}", number)
+            scope.numbers[name] = self._states.add(f"{path}{scope.title(name)}", number)
         self._run_tasks(scope)
         failed = [name for name, end in scope.ended.items() if end == FAILED]
         if failed:
             raise _InnerTasksFailed(f"{path}: {', '.join(failed)} failed or not started")
-        return dict(OrchestratorUtils.get_dag_outputs(component.dag.outputs, scope.store))
+        outputs = OrchestratorUtils.get_dag_outputs(component.dag.outputs, scope.store)
+        return dict(outputs)
 
     def _run_tasks(self, scope: _Scope) -> None:
         """Start each task when its upstream tasks have ended, until all have."""
@@ -140,7 +146,7 @@ class PipelineRunner:
         try:
             outputs = self._execute(scope, name, task)
         except Exception as error:
-            self._note_failure(f"{scope.path}{name}", number, error)
+            self._note_failure(f"{scope.path}{scope.title(name)}", number, error)
             ended.put((name, FAILED))
             return
         if outputs is None:
@@ -167,11 +173,11 @@ class PipelineRunner:
         if condition and not holds(condition, given):
             return None
         arguments = self._arguments(component, given)
-        path, number = f"{scope.path}{name}", scope.numbers[name]
+        path, number = f"{scope.path}{scope.title(name)}", scope.numbers[name]
         self._states.start(number)
         if component.WhichOneof("implementation") == "dag":
             return self._run_dag(component, arguments, f"{path}/", number)
         executor = self._pipeline.executors[component.executor_label]
         if executor.WhichOneof("spec") == "importer":
-            return run_importer(executor, arguments, self._context.constants)
+            return dict(run_importer(executor, arguments, self._context.constants))
         return run_container(self._context, path, component, executor, arguments)

@@ -12,7 +12,8 @@ from google.protobuf import json_format
 from kfp.local import executor_input_utils, executor_output_utils
 from kfp.pipeline_spec import pipeline_spec_pb2
 
-from batchpredict.local.launch.sandbox import Process, Sandbox
+from batchpredict.local.launch.process import Process
+from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.logs import last_exception
 from batchpredict.local.pipelines.placeholders import (
     plain_numbers,
@@ -25,7 +26,7 @@ log = logging.getLogger("batchpredict.local")
 WAIT_STEP = 0.5
 
 
-class TaskFailed(Exception):
+class TaskFailed(Exception):  # noqa: N818 (it names the event)
     """A task ended badly; the message is one line, with the task's name and its log."""
 
 
@@ -143,7 +144,7 @@ def _outputs(
     """Read back what the step wrote, from the files of the store."""
     output_file = context.store.path(message.outputs.output_file)
     seen = json_format.ParseDict(
-        executor_input, pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True
+        dict(executor_input), pipeline_spec_pb2.ExecutorInput(), ignore_unknown_fields=True
     )
     for name, parameter in message.outputs.parameters.items():
         place = context.store.path(parameter.output_file)

@@ -10,7 +10,8 @@ from typing import Any
 
 from google.rpc import code_pb2
 
-from batchpredict.local.launch.sandbox import Process, Sandbox
+from batchpredict.local.launch.process import Process
+from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.logs import last_exception
 from batchpredict.local.serving.recipes import Recipe, recipe_for
 from batchpredict.local.storage.objects import ObjectStore

@@ -30,7 +30,7 @@ class ServiceError(Exception):
     @property
     def status(self) -> str:
         """Name of the code, such as ``NOT_FOUND``."""
-        return str(code_pb2.Code.Name(self.code))  # type: ignore[arg-type]
+        return str(code_pb2.Code.Name(self.code))
 
     @property
     def http_status(self) -> int:

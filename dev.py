@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Set up, run and test this checkout with nothing but Python 3.11 to 3.13 and pip.
+
+    python3 dev.py run [ARGUMENTS]    run the example pipeline, or `batchpredict ARGUMENTS`
+    python3 dev.py test [ARGUMENTS]   every check and test, or pytest with ARGUMENTS
+    python3 dev.py check              format, lint, types, layers, compiled files
+    python3 dev.py lock               write run.lock and test.lock anew (needs uv)
+
+The packages are installed into .venv from run.lock or test.lock, with hashes. A second call
+installs nothing.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+SOURCES = ("src/batchpredict", "components", "pipelines", "compiled")
+EXAMPLE = (
+    "run",
+    "train_and_batch_predict",
+    "-p",
+    f"dataset_uri={ROOT / 'examples' / 'penguins.csv'}",
+    "-p",
+    "target_column=species",
+)
+CHECKS = (
+    ("ruff", "format", "--check", "."),
+    ("ruff", "check", "."),
+    ("mypy", "-p", "batchpredict"),
+    ("mypy", "tests", "benchmarks", "dev.py"),
+    ("lint-imports",),
+    ("batchpredict", "compile", "--check"),
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one verb; return the exit code."""
+    verb, *rest = arguments or ["help"]
+    if sys.version_info[:2] < (3, 11) or sys.version_info[:2] >= (3, 14):
+        return fail(f"Python 3.11, 3.12 or 3.13 is needed; this is {sys.version.split()[0]}")
+    if verb == "run":
+        set_up("run.lock")
+        return execute("batchpredict", *(rest or EXAMPLE))
+    if verb == "test":
+        set_up("test.lock")
+        return execute("pytest", *rest) if rest else check() or execute("pytest", "--cov")
+    if verb == "check":
+        set_up("test.lock")
+        return check()
+    if verb == "lock":
+        return lock()
+    print(__doc__.strip())
+    return 0 if verb in ("help", "-h", "--help") else 2
+
+
+def fail(message: str) -> int:
+    """Say what is wrong with this machine."""
+    print(f"dev.py: {message}", file=sys.stderr)
+    return 3
+
+
+def check() -> int:
+    """Run every static check; stop at the first that fails."""
+    for command in CHECKS:
+        print("+", *command, flush=True)
+        if code := execute(*command):
+            return code
+    return 0
+
+
+def execute(tool: str, *arguments: str) -> int:
+    """Run a tool of the environment."""
+    command = [str(PYTHON), str(BIN / tool), *arguments]
+    if os.name == "nt" or not (BIN / tool).is_file():
+        command = [str(PYTHON), "-m", tool, *arguments]
+    try:
+        return subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        return 130
+
+
+def set_up(lock_file: str) -> None:
+    """Bring .venv to what ``lock_file`` says and link this checkout into it."""
+    if not PYTHON.is_file():
+        print("Setting up .venv: about a minute, once.", file=sys.stderr, flush=True)
+        # Without pip inside: Debian ships venv without ensurepip. The pip that called us serves.
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(VENV)], check=True)
+    stamp(f"{lock_file}.stamp", digest([ROOT / lock_file]), lambda: install(lock_file))
+    files = sorted(path for folder in SOURCES for path in (ROOT / folder).rglob("*.*"))
+    names = [str(path) for path in files if "__pycache__" not in path.parts]
+    link = digest([ROOT / "pyproject.toml"], *names)
+    stamp("link.stamp", link, link_checkout)
+
+
+def stamp(name: str, value: str, act: Callable[[], None]) -> None:
+    """Call ``act`` unless it was done for this value already."""
+    path = VENV / name
+    if not path.is_file() or path.read_text() != value:
+        act()
+        path.write_text(value)
+
+
+def digest(files: list[Path], *texts: str) -> str:
+    """Return a digest of the files' content, the texts and the interpreter."""
+    total = hashlib.sha256(sys.version.encode())
+    for content in (*(path.read_bytes() for path in files), *(text.encode() for text in texts)):
+        total.update(hashlib.sha256(content).digest())
+    return total.hexdigest()
+
+
+def pip(*arguments: str) -> None:
+    """Run pip for .venv; it compiles byte code whatever the environment says."""
+    command = [sys.executable, "-m", "pip", "--python", str(PYTHON), *arguments]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
+    subprocess.run(command, check=True, env=environment)
+
+
+def install(lock_file: str) -> None:
+    """Install the locked packages."""
+    print(f"Installing {lock_file} …", file=sys.stderr, flush=True)
+    pip("install", "--quiet", "--root-user-action=ignore", "--require-hashes", "-r", lock_file)
+
+
+def link_checkout() -> None:
+    """Install this checkout as links, so that an edit counts at once."""
+    options = ("--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=strict")
+    pip("install", "--quiet", "--root-user-action=ignore", *options, "--editable", str(ROOT))
+    subprocess.run([str(PYTHON), "-m", "compileall", "-q", str(ROOT / "build")], check=True)
+
+
+def lock() -> int:
+    """Resolve the dependencies anew; needs uv, which nothing else here does."""
+    base = ("uv", "pip", "compile", "--universal", "--generate-hashes", "--python-version", "3.11")
+    options = ("--no-emit-index-url", "--no-header", "--quiet", "--upgrade")
+    run = (*base, *options, "pyproject.toml", "--extra", "local", "--group", "build")
+    test = (*run, "--group", "test", "--constraints", "run.lock", "--output-file", "test.lock")
+    commands = ((*run, "--output-file", "run.lock"), test)
+    return max(subprocess.run(it, check=False, cwd=ROOT).returncode for it in commands)
+
+
+if __name__ == "__main__":
+    os.chdir(ROOT)
+    try:
+        code = main(sys.argv[1:])
+    except subprocess.CalledProcessError as error:
+        code = fail(f"this command failed with {error.returncode}: {' '.join(error.cmd)}")
+    sys.exit(code)

@@ -1,0 +1,126 @@
+import json
+
+import pytest
+
+from batchpredict.runtime.shards import list_shards, parse_error_counts, parse_object, read_lines
+
+
+def fill(folder, *names):
+    for name in names:
+        (folder / name).touch()
+    return str(folder)
+
+
+def test_files_are_sorted_by_what_they_are(tmp_path):
+    (tmp_path / "job-1").mkdir()
+    names = [f"prediction.results-0000{i}-of-00011" for i in range(10)]
+    names += ["prediction.results-00010-of-00011.jsonl", "prediction.errors_stats-00000-of-00001"]
+    folder = fill(tmp_path, *names, "prediction.results-00000-of-00002.csv", "notes.txt")
+    found = list_shards(folder)
+    assert found["results"] == names[:11]
+    assert found["errors"] == names[11:]
+    assert found["unknown"] == ["job-1", "notes.txt", "prediction.results-00000-of-00002.csv"]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "but nothing; give the folder that the job reports"),
+        (["prediction-model-1", "x"], "but prediction-model-1, x; give the folder"),
+        (["prediction.errors_stats-00000-of-00001"], "no file prediction.results"),
+        (["prediction.results-00000-of-00001.csv"], "but prediction.results-00000-of-00001.csv;"),
+        (["prediction.results-00001-of-00002"], "lacks shard 0 of 2, 1 are there"),
+        (["prediction.results-00000-of-00002"], "lacks shard 1 of 2, 1 are there"),
+        (["prediction.results-0-of-3", "prediction.results-2-of-3"], "lacks shard 1 of 3"),
+        (["prediction.results-0-of-1", "prediction.results-1-of-1"], "E221"),
+        (["prediction.results-0-of-99999999999"], "lacks shard 1 of 99999999999"),
+        (["prediction.results-0-of-1", "prediction.results-0-of-2"], "shards of 1 and of 2: two"),
+        (["prediction.results-0-of-1", "prediction.results-0-of-1.jsonl"], "holds shard 0 twice"),
+        (["prediction.results-0-of-1", "prediction.errors_stats-0-of-2"], "lacks shard 1 of 2"),
+    ],
+)
+def test_e221_output_missing_or_incomplete(tmp_path, names, said):
+    with pytest.raises(ValueError, match="^E221 ") as caught:
+        list_shards(fill(tmp_path, *names))
+    assert said in str(caught.value)
+
+
+def test_e221_no_directory(tmp_path):
+    with pytest.raises(ValueError, match="^E221 there is no output directory"):
+        list_shards(str(tmp_path / "none"))
+
+
+def test_only_a_newline_ends_a_line(tmp_path):
+    path = tmp_path / "shard"
+    path.write_bytes(b"\xef\xbb\xbfa\r\n\n\xe2\x80\xa8b\x0b\x85\nlast")
+    assert list(read_lines(str(path))) == [b"a\r\n", b"\n", b"\xe2\x80\xa8b\x0b\x85\n", b"last"]
+    path.write_bytes(b"")
+    assert list(read_lines(str(path))) == []
+
+
+def test_a_long_line_is_skipped_but_not_lost(tmp_path):
+    path = tmp_path / "shard"
+    path.write_bytes(b"1234567\n" + b"x" * 25 + b"\nok\n" + b"y" * 16)
+    assert list(read_lines(str(path), longest=8)) == [b"1234567\n", None, b"ok\n", None]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b'{"a": 1, "a": 2}', "same key twice"),
+        (b'{"b": {"a": 1, "a": 1}}', "same key twice"),
+        (b'{"a": NaN}', "NaN is not JSON"),
+        (b'{"a": [-Infinity]}', "-Infinity is not JSON"),
+        (b'{"a": "\\ud800"}', "half of a surrogate pair"),
+        (b'{"\\uDC00": 1}', "half of a surrogate pair"),
+        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "4300 digits"),
+        (b"[1]", "not a JSON object"),
+        (b"null", "not a JSON object"),
+        (b'{"a": 1', "Expecting ',' delimiter"),
+        (b'{"a": "\xff"}', "can't decode byte 0xff"),
+        (b"", "Expecting value"),
+    ],
+)
+def test_a_line_is_parsed_strictly(line, reason):
+    with pytest.raises(ValueError, match=reason):
+        parse_object(line)
+
+
+def test_a_good_line_is_parsed_whole():
+    line = b' {"a": "\\ud83d\\ude00\xc3\xa9\\u0000", "b": [1, 2.5, null, true], "c": {"a": {}}}\r\n'
+    parsed = {"a": "\U0001f600é\0", "b": [1, 2.5, None, True], "c": {"a": {}}}
+    assert parse_object(line) == parsed
+
+
+def test_error_statistics_are_python_tuples(tmp_path):
+    path = tmp_path / "prediction.errors_stats-00000-of-00001"
+    lines = [
+        repr(("it's \"504\"\nretry=3", 16)),
+        "('cut",
+        "('a', 1, 2)",
+        "(1, 'a')",
+        "('flag', True)",
+        repr(("é" * 3000, 2)),
+        "",
+        "(" * 5000,
+        "'\\ud800', 3",
+    ]
+    path.write_bytes("\n".join(lines).encode() + b"\n\xff\xfe")
+    found = parse_error_counts(str(path))
+    assert found[0] == {"message": "it's \"504\"\nretry=3", "count": 16}
+    assert [e["message"] for e in found[1:5]] == lines[1:5]
+    assert [e["count"] for e in found[1:5]] == [None] * 4
+    assert found[5] == {"message": "é" * 2000, "count": 2}
+    assert found[6] == {"message": "(" * 2000, "count": None}
+    assert found[7] == {"message": "?", "count": 3}
+    assert found[8]["message"] == "\ufffd\ufffd"
+    json.dumps(found).encode()
+
+
+def test_error_statistics_are_bounded(tmp_path):
+    path = tmp_path / "prediction.errors_stats-00000-of-00001"
+    path.write_bytes(b"x" * (2**20 + 5) + b"\n" + b"('m', 1)\n" * 2000)
+    found = parse_error_counts(str(path))
+    assert found[0] == {"message": "a line of more than a MiB", "count": None}
+    assert len(found) == 1000
