@@ -109,6 +109,23 @@ def parse_parameters(pipeline: CompiledPipeline, assignments: Sequence[str]) -> 
     return values
 
 
+def local_files(parameters: Mapping[str, Any]) -> dict[str, Path]:
+    """Return the parameters that name a file of this machine: ``…_uri`` without a scheme.
+
+    Raises:
+        UsageError: There is no such file.
+    """
+    files = {
+        name: Path(value).expanduser()
+        for name, value in parameters.items()
+        if name.endswith("_uri") and isinstance(value, str) and value and "://" not in value
+    }
+    for name, path in files.items():
+        if not path.is_file():
+            raise UsageError("E107", f"parameter {name!r}: there is no file {path}")
+    return files
+
+
 def check_required(pipeline: CompiledPipeline, values: Mapping[str, Any]) -> None:
     """Refuse a run that lacks a parameter without a default."""
     missing = [
@@ -122,13 +139,12 @@ def check_required(pipeline: CompiledPipeline, values: Mapping[str, Any]) -> Non
 
 
 def _convert(name: str, text: str, kind: str) -> Any:
-    read, example = _READERS[kind]
+    read, meaning = _READERS[kind]
     try:
         return read(text)
     except ValueError as error:
-        raise UsageError(
-            "E105", f"parameter {name!r} is a {kind.lower()} such as {example}, not {text!r}"
-        ) from error
+        message = f"parameter {name!r} takes {meaning}, not {text!r}"
+        raise UsageError("E105", message) from error
 
 
 def _read_number(text: str) -> float:
@@ -156,9 +172,9 @@ def _json_of(kind: type) -> Callable[[str], Any]:
 
 _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "STRING": (str, "text"),
-    "NUMBER_INTEGER": (int, "3"),
-    "NUMBER_DOUBLE": (_read_number, "0.5"),
-    "BOOLEAN": (_read_boolean, "true"),
-    "LIST": (_json_of(list), '["a", "b"]'),
-    "STRUCT": (_json_of(dict), '{"a": 1}'),
+    "NUMBER_INTEGER": (int, "a whole number such as 3"),
+    "NUMBER_DOUBLE": (_read_number, "a number such as 0.5"),
+    "BOOLEAN": (_read_boolean, "true or false"),
+    "LIST": (_json_of(list), 'a JSON list such as ["a", "b"]'),
+    "STRUCT": (_json_of(dict), 'a JSON object such as {"a": 1}'),
 }

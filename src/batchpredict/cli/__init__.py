@@ -7,6 +7,7 @@ import click
 
 from batchpredict import __version__
 from batchpredict.errors import BatchpredictError
+from batchpredict.pipeline_files import unknown
 
 VERBS = {"run": "batchpredict.cli.run", "compile": "batchpredict.cli.compile"}
 
@@ -19,7 +20,7 @@ class _LateCommands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
-            return None
+            raise click.UsageError(unknown("command", cmd_name, list(VERBS)))
         command: click.Command = import_module(VERBS[cmd_name]).command
         return command
 

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchpredict.cli.progress import follow, mark_of
-from batchpredict.pipeline_files import CompiledPipeline, parse_parameters, read_pipeline
+from batchpredict.pipeline_files import (
+    CompiledPipeline,
+    local_files,
+    parse_parameters,
+    read_pipeline,
+)
 
 if TYPE_CHECKING:
     from batchpredict.local.session import LocalVertex
@@ -46,11 +52,12 @@ def command(
     """
     compiled = read_pipeline(pipeline)
     parameters = parse_parameters(compiled, assignments)
+    files = local_files(parameters)
     signal.signal(signal.SIGTERM, _stop)
     from batchpredict.local.session import local_vertex
 
     with local_vertex(home, warm=not cold, isolate=not no_isolation) as vertex:
-        fault = _run(vertex, compiled, parameters)
+        fault = _run(vertex, compiled, parameters, files)
     if fault is not None:
         raise fault
 
@@ -59,16 +66,22 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     sys.exit(128 + number)
 
 
-def _run(vertex: "LocalVertex", compiled: CompiledPipeline, parameters: dict[str, Any]) -> Any:
+def _run(
+    vertex: "LocalVertex",
+    compiled: CompiledPipeline,
+    parameters: Mapping[str, Any],
+    files: Mapping[str, Path],
+) -> Any:
+    """Run the pipeline, show it, and return the fault it ended with, if any."""
     from batchpredict.local import runs
 
-    values = runs.import_local_files(vertex, parameters)
+    uris = {name: runs.import_file(vertex, path) for name, path in files.items()}
     ready = vertex.sandbox.wait_ready()
     for note in vertex.sandbox.notes:
         click.echo(f"note: {note}", err=True)
     start_up = max(ready, vertex.start_seconds)
     click.echo(f"{compiled.name}: services are up after {start_up:.1f} s", err=True)
-    name = runs.start_run(vertex, compiled, values)
+    name = runs.start_run(vertex, compiled, {**parameters, **uris})
     pipelines = vertex.services.pipelines
     try:
         follow(

@@ -1,5 +1,6 @@
 """Start a compiled pipeline on the local services, and say what came of it."""
 
+import datetime
 import hashlib
 import json
 import os
@@ -14,7 +15,7 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
 from batchpredict import __version__
-from batchpredict.errors import EnvironmentFault, RunError, UsageError
+from batchpredict.errors import EnvironmentFault, RunError
 from batchpredict.local import LOCATION, PROJECT
 from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.pipelines.states import State
@@ -22,30 +23,18 @@ from batchpredict.local.session import LocalVertex
 from batchpredict.local.vertex.errors import ServiceError
 from batchpredict.pipeline_files import CompiledPipeline
 
+LATER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 BUCKET = "local-pipelines"
 INPUTS = "local-inputs"
 PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
 PACKAGES = ("kfp", "google-cloud-pipeline-components", "google-cloud-aiplatform")
 
 
-def import_local_files(vertex: LocalVertex, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Copy files that ``…_uri`` parameters name into the local bucket and return their URIs.
+def import_file(vertex: LocalVertex, path: Path) -> str:
+    """Copy a file of this machine into a local bucket and return its URI.
 
-    On Vertex AI such a parameter must be a URI; here a path of this machine will do.
-
-    Raises:
-        UsageError: There is no such file.
+    The same content keeps the same URI.
     """
-    values = dict(parameters)
-    for name, value in parameters.items():
-        if name.endswith("_uri") and isinstance(value, str) and value and "://" not in value:
-            values[name] = _import_file(vertex, name, Path(value).expanduser())
-    return values
-
-
-def _import_file(vertex: LocalVertex, name: str, path: Path) -> str:
-    if not path.is_file():
-        raise UsageError("E107", f"parameter {name!r}: there is no file {path}")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
     _ensure_bucket(vertex, INPUTS)
@@ -123,10 +112,12 @@ class Step:
 
 
 def steps(job: Any) -> list[Step]:
-    """Return the steps of a job in the order in which they were met, without the graphs."""
+    """Return the steps of a job in the order in which they started, without the graphs."""
     details = list(job.job_detail.task_details)
     parents = {detail.parent_task_id for detail in details}
-    return [_step(detail) for detail in details if detail.task_id not in parents]
+    leaves = [detail for detail in details if detail.task_id not in parents]
+    leaves.sort(key=lambda detail: detail.start_time or detail.end_time or LATER)
+    return [_step(detail) for detail in leaves]
 
 
 def _step(detail: Any) -> Step:

@@ -41,13 +41,14 @@ def read_training(path: str, columns: list[str]) -> dict[str, Any]:
         found = table.select(*(duckdb.ColumnExpression(name) for name in columns)).fetchnumpy()
     if not len(found[columns[0]]):
         raise ValueError(f"E202 the dataset {path} has no rows")
-    text = {name: types[name] == "VARCHAR" for name in columns}
-    return {
-        name: np.ma.filled(found[name].astype(object), None)
-        if text[name]
-        else np.ma.filled(found[name].astype(float), np.nan)
-        for name in columns
-    }
+    arrays: dict[str, Any] = {}
+    for name in columns:
+        masked, missing = found[name], np.ma.getmaskarray(found[name])
+        if types[name] == "VARCHAR":
+            arrays[name] = np.where(missing, None, np.ma.getdata(masked).astype(object))
+        else:
+            arrays[name] = np.ma.filled(masked.astype(float), np.nan)
+    return arrays
 
 
 def class_labels(targets: "numpy.ndarray[Any, Any]", column: str) -> list[str]:

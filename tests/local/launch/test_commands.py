@@ -1,11 +1,10 @@
 """Commands behave as they would on their own, warm or cold, isolated or not."""
 
 import json
-import os
-import signal
+import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from batchpredict.local.launch.sandbox import Sandbox
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 PATIENCE_S = 30
+REFUSED = re.compile("(unshare|setgroups|[ug]id_map|mount): |does not have them")
 
 
 class Result(NamedTuple):
@@ -70,6 +70,7 @@ def run(
         )
         try:
             if isolate and not sandbox.isolated:
+                assert REFUSED.search(sandbox.notes[0]), sandbox.notes
                 pytest.skip(sandbox.notes[0])
             yield Runner(sandbox, folder)
         finally:
@@ -172,13 +173,6 @@ def test_sees_only_its_own_environment(run: Runner) -> None:
     assert "GOOGLE" not in run("sh", "-c", "env; python3 -c 'import os; print(os.environ)'").out
 
 
-def test_supervisor_has_no_variable_of_ours(run: Runner) -> None:
-    code = "import os; print(open(f'/proc/{os.getppid()}/environ').read().split(chr(0)))"
-    out = run.python(code).out
-    assert "REDIRECT=yes" in out
-    assert "GOOGLE" not in out
-
-
 def test_python_variables_reach_the_interpreter(run: Runner, tmp_path: Path) -> None:
     (tmp_path / "elsewhere.py").write_text("print('found')")
     assert run("python3", "-m", "elsewhere", PYTHONPATH=str(tmp_path)) == (0, "found\n")
@@ -237,11 +231,6 @@ def test_thirty_at_once(run: Runner) -> None:
     assert len({command.pid for command in commands}) == 30
 
 
-def test_random_numbers_differ(run: Runner) -> None:
-    code = "import random; print(random.random())"
-    assert run.python(code) != run.python(code)
-
-
 def test_no_descriptor_leaks(run: Runner) -> None:
     (run.folder / "fds").write_text("x")
     code = "import os; print(sorted(os.listdir('/proc/self/fd')))"
@@ -272,46 +261,6 @@ def test_working_directory_that_is_not_there(run: Runner) -> None:
     process = run.sandbox.spawn(["true"], env={}, cwd=gone, log=log)
     assert process.wait(PATIENCE_S) == 126
     assert log.read_text() == f"cannot work in {gone}: No such file or directory\n"
-
-
-@pytest.fixture
-def fifo(tmp_path: Path) -> Iterator[Callable[[], bytes]]:
-    """A named pipe whose end of file proves that all who wrote to it are dead."""
-    os.mkfifo(tmp_path / "fifo")
-    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    holder = os.open(tmp_path / "fifo", os.O_WRONLY)
-    os.set_blocking(reader, True)
-
-    def read(drop: bool = False) -> bytes:
-        if drop:
-            os.close(holder)
-        return os.read(reader, 100)
-
-    yield read
-    os.close(reader)
-
-
-GRANDCHILD = "import time; f = open({fifo!r}, 'w'); f.write('x'); f.flush(); time.sleep(99)"
-
-
-@pytest.mark.parametrize("end", ["terminate", "kill"])
-@pytest.mark.timeout(60)
-def test_signals_reach_grandchildren(
-    run: Runner, tmp_path: Path, fifo: Callable[..., bytes], end: str
-) -> None:
-    code = GRANDCHILD.format(fifo=str(tmp_path / "fifo"))
-    command = run.spawn("sh", "-c", f'python3 -c "{code}" & python3 -c "{code}"; true')
-    seen = b""
-    while len(seen) < 2:
-        seen += fifo()
-    assert command.poll() is None
-    with pytest.raises(TimeoutError):
-        command.wait(0.01)
-    getattr(command, end)()
-    expected = signal.SIGTERM if end == "terminate" else signal.SIGKILL
-    assert command.wait(PATIENCE_S) == -expected
-    assert fifo(drop=True) == b""
-    command.terminate()  # does nothing any more
 
 
 def test_kfp_finds_gs_paths(run: Runner, tmp_path: Path) -> None:

@@ -97,8 +97,7 @@ class BucketApi:
         body = json_body(request)
         if isinstance(body.get("labels"), dict):
             old = self._store.buckets.get(name).attributes.get("labels", {})
-            merged = {**old, **body["labels"]}
-            body["labels"] = {key: value for key, value in merged.items() if value is not None}
+            body["labels"] = {**old, **body["labels"]}
         self._store.buckets.patch(
             name, lambda old: bucket_attributes({**old, **body}), Conditions.of(request)
         )

@@ -49,9 +49,13 @@ def patched(attributes: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[s
 def bucket_attributes(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a bucket resource that a client may set."""
     _refuse(body, _UNSUPPORTED_OF_BUCKET)
+    if not all(isinstance(body.get(key) or {}, dict) for key in ("labels", "versioning")):
+        raise StorageError(400, "labels and versioning of a bucket are JSON objects")
     if (body.get("versioning") or {}).get("enabled"):
         raise StorageError(501, "The local Cloud Storage keeps no versions of objects")
-    return {k: v for k, v in body.items() if k not in _OUTPUT_OF_BUCKET and v is not None}
+    fields = {k: v for k, v in body.items() if k not in _OUTPUT_OF_BUCKET and v is not None}
+    labels = {key: label for key, label in fields.pop("labels", {}).items() if label is not None}
+    return {**fields, "labels": labels} if labels else fields
 
 
 def object_resource(

@@ -43,7 +43,7 @@ class Query:
     @classmethod
     def of(cls, request: HttpRequest) -> "Query":
         """Return what a request asks for."""
-        if request.param("softDeleted") == "true" or request.param("filter"):
+        if _flag(request, "softDeleted") or request.param("filter"):
             raise StorageError(
                 501, "softDeleted and filter are not supported by the local Cloud Storage"
             )
@@ -56,7 +56,7 @@ class Query:
             start=request.param("startOffset"),
             end=request.param("endOffset"),
             glob=request.param("matchGlob"),
-            trailing=request.param("includeTrailingDelimiter") == "true",
+            trailing=_flag(request, "includeTrailingDelimiter"),
             page_size=min(size or _PAGE, _PAGE),
             page_token=request.param("pageToken"),
         )
@@ -95,6 +95,10 @@ def glob_pattern(glob: str) -> re.Pattern[str]:
         return re.compile("".join(_translated(glob)), re.DOTALL)
     except re.error:
         raise StorageError(400, f"Invalid matchGlob: {glob!r}") from None
+
+
+def _flag(request: HttpRequest, name: str) -> bool:
+    return request.param(name).lower() == "true"  # Python clients write "True"
 
 
 def _entries(names: Iterable[str], query: Query) -> Iterator[Entry]:
