@@ -30,13 +30,19 @@ def run(tmp_path):
     def run(target, algorithm):
         splits = {name: dataset(name) for name in ("train", "test", "instances")}
         found = split_dataset.python_func(
-            dataset=dsl.Dataset(uri=str(PENGUINS)), **splits, target_column=target,
+            dataset=dsl.Dataset(uri=str(PENGUINS)),
+            **splits,
+            target_column=target,
             algorithm=algorithm,
         )
         model = dsl.Model(uri=str(tmp_path / "model"))
         trained = train_model.python_func(
-            train=splits["train"], model=model, target_column=target,
-            feature_columns=found.feature_columns, task=found.task, algorithm=algorithm,
+            train=splits["train"],
+            model=model,
+            target_column=target,
+            feature_columns=found.feature_columns,
+            task=found.task,
+            algorithm=algorithm,
         )
         with duckdb.connect() as con:
             rows = con.execute(f"SELECT * FROM '{splits['test'].path}'").fetchall()
@@ -44,13 +50,19 @@ def run(tmp_path):
         answers = ask(model, table)
         truth = np.array([row[-1] for row in rows])
         (tmp_path / "job").mkdir()
-        lines = [json.dumps({"key": r[0], "prediction": a}) for r, a in zip(rows, answers, strict=True)]
+        lines = [
+            json.dumps({"key": r[0], "prediction": a}) for r, a in zip(rows, answers, strict=True)
+        ]
         lines.sort(key=hash)
         (tmp_path / "job" / "prediction.results-0-of-1").write_text("\n".join(lines) + "\n")
         predictions = dataset("predictions")
         parse_predictions.python_func(
-            output_directory=dataset("job"), predictions=predictions, failures=dataset("failures"),
-            summary=dataset("summary"), metrics=dsl.Metrics(uri="m"), labels=trained.labels,
+            output_directory=dataset("job"),
+            predictions=predictions,
+            failures=dataset("failures"),
+            summary=dataset("summary"),
+            metrics=dsl.Metrics(uri="m"),
+            labels=trained.labels,
             instances=splits["instances"],
         )
         outputs = {
@@ -59,8 +71,12 @@ def run(tmp_path):
             "report": dsl.HTML(uri=str(tmp_path / "report")),
         }
         result = evaluate_predictions.python_func(
-            predictions=predictions, truth=splits["test"], target_column=target, task=found.task,
-            labels=trained.labels, **outputs,
+            predictions=predictions,
+            truth=splits["test"],
+            target_column=target,
+            task=found.task,
+            labels=trained.labels,
+            **outputs,
         )
         return result.scores, truth, answers, trained.labels, outputs
 
@@ -100,7 +116,9 @@ def test_a_pair_has_a_roc_curve(run):
     said = [labels[answer >= 0.5] for answer in answers]
     assert scores["accuracy"] == oracle.accuracy_score(truth, said)
     assert scores["roc_auc"] == oracle.roc_auc_score(truth == labels[1], answers)
-    assert scores["log_loss"] == pytest.approx(oracle.log_loss(truth == labels[1], answers), abs=1e-12)
+    assert scores["log_loss"] == pytest.approx(
+        oracle.log_loss(truth == labels[1], answers), abs=1e-12
+    )
     logged = outputs["classification_metrics"].metadata
     text = json.dumps(logged, allow_nan=False)
     assert '"confidenceThreshold": 1.0' in text
@@ -182,15 +200,15 @@ def test_more_than_fifty_classes_have_no_logged_matrix(evaluate):
 )
 def test_errors_stop_the_step(evaluate, parameters, code):
     query = "SELECT 'k' AS key, 'a' AS {}"
-    with pytest.raises(ValueError, match=f"^{code} "):
+    with pytest.raises(ValueError, match=rf"^{code} "):
         evaluate(query.format("label"), query.format("y"), **parameters)
 
 
 def test_e209_truth_that_is_no_number(evaluate):
-    with pytest.raises(ValueError, match="^E209 "):
+    with pytest.raises(ValueError, match=r"^E209 "):
         evaluate("SELECT 'k' AS key, 1 AS value", "SELECT 'k' AS key, 'x' AS y", task="regression")
 
 
 def test_e231_nothing_to_evaluate(evaluate):
-    with pytest.raises(ValueError, match="^E231 "):
+    with pytest.raises(ValueError, match=r"^E231 "):
         evaluate("SELECT 'k' AS key, 'a' AS label", "SELECT 'l' AS key, 'a' AS y")

@@ -57,7 +57,9 @@ def test_penguins_by_species(split):
     assert sorted(row[0] for row in train + test) == list(source)
     for row in train + test:
         cells = [None if source[row[0]][n] == "NA" else source[row[0]][n] for n in columns[1:]]
-        typed = [float(c) if c and t == "DOUBLE" else c for c, t in zip(cells, types[1:], strict=True)]
+        typed = [
+            float(c) if c and t == "DOUBLE" else c for c, t in zip(cells, types[1:], strict=True)
+        ]
         assert list(row[1:]) == typed
     per_class = {name: sum(row[-1] == name for row in test) for name in ("Adelie", "Chinstrap")}
     assert per_class == {"Adelie": 38, "Chinstrap": 17}
@@ -152,10 +154,10 @@ def test_another_seed_gives_another_split(split):
     ],
 )
 def test_errors_stop_the_step(split, parameters, code):
-    with pytest.raises(ValueError, match=f"^{code} "):
+    with pytest.raises(ValueError, match=rf"^{code} "):
         split(**parameters)
 
 
 def test_e201_bigquery(split):
-    with pytest.raises(ValueError, match="^E201 bq://p.d.t is a BigQuery table"):
+    with pytest.raises(ValueError, match=r"^E201 bq://p.d.t is a BigQuery table"):
         split("bq://p.d.t", target_column="y")

@@ -42,13 +42,19 @@ def fit(tmp_path):
     def run(dataset, target, algorithm, **parameters):
         splits = {n: dsl.Dataset(uri=str(tmp_path / n)) for n in ("train", "test", "instances")}
         found = split_dataset.python_func(
-            dataset=dsl.Dataset(uri=str(dataset)), **splits, target_column=target,
+            dataset=dsl.Dataset(uri=str(dataset)),
+            **splits,
+            target_column=target,
             algorithm=algorithm,
         )
         model = dsl.Model(uri=str(tmp_path / "model"))
         trained = train_model.python_func(
-            train=splits["train"], model=model, target_column=target,
-            feature_columns=found.feature_columns, task=found.task, algorithm=algorithm,
+            train=splits["train"],
+            model=model,
+            target_column=target,
+            feature_columns=found.feature_columns,
+            task=found.task,
+            algorithm=algorithm,
             **parameters,
         )
         return found, splits, model, trained
@@ -87,7 +93,9 @@ def instances_of(splits, features):
 def table_of(splits, features):
     with duckdb.connect() as con:
         columns = ", ".join(f'"{name}"' for name in features)
-        rows = con.execute(f"SELECT {columns} FROM '{splits['test'].path}' ORDER BY key").fetchall()
+        rows = con.execute(
+            f"SELECT {columns} FROM '{splits['test'].path}' ORDER BY key"
+        ).fetchall()
     return np.array(rows, dtype=object)
 
 
@@ -150,7 +158,7 @@ def test_xgboost_predicts_in_any_batch_with_nulls(fit, tmp_path, monkeypatch, ta
         assert all(0 <= probability <= 1 for probability in wanted)
 
 
-def test_the_second_label_of_a_pair_is_what_xgboost_gives_the_probability_of(fit, tmp_path):
+def test_the_second_label_of_a_pair_is_what_xgboost_gives_the_probability_of(fit):
     import xgboost
 
     found, splits, model, trained = fit(PENGUINS, "sex", "xgboost")
@@ -219,13 +227,16 @@ def test_an_own_container(fit):
     ],
 )
 def test_hyperparameters_are_checked(fit, parameters, code):
-    with pytest.raises(ValueError, match=f"^{code} "):
+    with pytest.raises(ValueError, match=rf"^{code} "):
         fit(PENGUINS, "species", **parameters)
 
 
 def test_hyperparameters_as_a_pipeline_passes_them(fit):
     _, _, model, _ = fit(
-        PENGUINS, "species", "random_forest", hyperparameters={"max_depth": 2.0, "n_estimators": 9.0}
+        PENGUINS,
+        "species",
+        "random_forest",
+        hyperparameters={"max_depth": 2.0, "n_estimators": 9.0},
     )
     forest = joblib.load(Path(model.path) / "model.joblib")[-1]
     assert len(forest.estimators_) == 9
@@ -234,8 +245,12 @@ def test_hyperparameters_as_a_pipeline_passes_them(fit):
 
 @pytest.mark.parametrize(("task", "algorithm"), [("auto", "linear"), ("regression", "svm")])
 def test_e207_unknown_choice(tmp_path, task, algorithm):
-    with pytest.raises(ValueError, match="^E207 "):
+    with pytest.raises(ValueError, match=r"^E207 "):
         train_model.python_func(
-            train=dsl.Dataset(uri=str(tmp_path)), model=dsl.Model(uri=str(tmp_path)),
-            target_column="y", feature_columns=["x"], task=task, algorithm=algorithm,
+            train=dsl.Dataset(uri=str(tmp_path)),
+            model=dsl.Model(uri=str(tmp_path)),
+            target_column="y",
+            feature_columns=["x"],
+            task=task,
+            algorithm=algorithm,
         )

@@ -169,9 +169,7 @@ PREDICTIONS = (
     "SELECT * FROM (VALUES ('1', 'a', [0.9::DOUBLE, 0.1]), ('2', 'b', [0.2, 0.8]), "
     "('3', NULL, NULL), ('9', 'a', [1, 0])) t(key, label, scores)"
 )
-TRUTH = (
-    "SELECT * FROM (VALUES (2, 'b'), (1, 'b'), (3, 'a'), (4, 'a'), (5, NULL), (NULL, 'a')) t(id, y)"
-)
+TRUTH = "SELECT * FROM (VALUES (2, 'b'), (1, 'b'), (3, 'a'), (4, 'a'), (5, NULL), (NULL, 'a')) t(id, y)"
 
 
 def test_rows_are_joined_by_key(sides):
@@ -183,7 +181,15 @@ def test_rows_are_joined_by_key(sides):
     assert joined["rows_without_prediction"] == 3
 
 
-@pytest.mark.parametrize("scores", ["NULL::DOUBLE[]", "CASE n WHEN 1 THEN [1::DOUBLE] END", "[n::DOUBLE] || range(n)::DOUBLE[]", "'x'"])
+@pytest.mark.parametrize(
+    "scores",
+    [
+        "NULL::DOUBLE[]",
+        "CASE n WHEN 1 THEN [1::DOUBLE] END",
+        "[n::DOUBLE] || range(n)::DOUBLE[]",
+        "'x'",
+    ],
+)
 def test_uneven_scores_are_not_used(sides, scores):
     joined = sides(
         f"SELECT n::VARCHAR AS key, 'a' AS label, {scores} AS scores FROM range(3) t(n)",
@@ -205,33 +211,34 @@ def test_numbers_are_joined(sides):
 
 
 def test_e203_predictions_without_labels(sides):
-    with pytest.raises(ValueError, match="^E203 the table predictions has no column 'label'"):
+    with pytest.raises(ValueError, match=r"^E203 the table predictions has no column 'label'"):
         sides("SELECT '1' AS key, 2 AS value", TRUTH)
 
 
 def test_e206_truth_without_its_key(sides):
-    with pytest.raises(ValueError, match="^E206 the table truth has no column 'id'"):
+    with pytest.raises(ValueError, match=r"^E206 the table truth has no column 'id'"):
         sides(PREDICTIONS, "SELECT 1 AS key, 'a' AS y")
 
 
 def test_e206_a_key_that_stands_twice(sides):
-    with pytest.raises(ValueError, match="^E206 the table truth holds the key '1' 2 times"):
+    with pytest.raises(ValueError, match=r"^E206 the table truth holds the key '1' 2 times"):
         sides(PREDICTIONS, f"{TRUTH} UNION ALL SELECT 1, 'a'")
 
 
 def test_e206_a_prediction_that_stands_twice(sides):
-    with pytest.raises(ValueError, match="^E206 the table predictions holds the key '2' 2 times"):
+    with pytest.raises(ValueError, match=r"^E206 the table predictions holds the key '2' 2 times"):
         sides(f"{PREDICTIONS} UNION ALL SELECT '2', 'a', NULL", TRUTH)
 
 
 def test_e209_truth_that_is_no_number(sides):
-    with pytest.raises(ValueError, match="^E209 .*'y' is not numeric in 1 rows"):
+    with pytest.raises(ValueError, match=r"^E209 .*'y' is not numeric in 1 rows"):
         sides("SELECT '1' AS key, 2 AS value", "SELECT 1 AS id, 'x' AS y", "regression")
 
 
 @pytest.mark.parametrize(
-    ("task", "column", "said"), [("classification", "label", "labels"), ("regression", "value", "keys")]
+    ("task", "column", "said"),
+    [("classification", "label", "labels"), ("regression", "value", "keys")],
 )
 def test_e231_nothing_to_evaluate(sides, task, column, said):
-    with pytest.raises(ValueError, match=f"^E231 nothing to evaluate: none of the 1 .*{said}"):
+    with pytest.raises(ValueError, match=rf"^E231 nothing to evaluate: none of the 1 .*{said}"):
         sides(f"SELECT '1' AS key, 2 AS {column}", "SELECT 2 AS id, 5 AS y", task)

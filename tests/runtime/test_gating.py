@@ -35,7 +35,11 @@ def test_the_reason_shows_a_difference_however_small():
 @pytest.mark.parametrize(
     ("scores", "metric", "said"),
     [
-        ({"mae": 1.0, "rmse": 2.0}, "auto", "auto (accuracy or r2) in the scores; they hold mae, rmse"),
+        (
+            {"mae": 1.0, "rmse": 2.0},
+            "auto",
+            "auto (accuracy or r2) in the scores; they hold mae, rmse",
+        ),
         ({"mae": 1.0}, "f1", "'f1' in the scores; they hold mae"),
         ({"mae": float("nan")}, "mae", "'mae'"),
         ({"mae": float("inf")}, "mae", "'mae'"),
@@ -45,6 +49,6 @@ def test_the_reason_shows_a_difference_however_small():
     ],
 )
 def test_e241_unknown_metric(scores, metric, said):
-    with pytest.raises(ValueError, match="^E241 there is no metric") as caught:
+    with pytest.raises(ValueError, match=r"^E241 there is no metric") as caught:
         judge(scores, metric, 0.5)
     assert said in str(caught.value)

@@ -88,7 +88,8 @@ def test_a_row_without_a_prediction_says_why(row, code, message):
 
 
 def test_a_failure_keeps_its_instance():
-    line = b'{"instance": {"key": "k", "x": [1, "\xc3\xa9"]}, "error": {"status": "S", "message": "m"}}\n'
+    error = b'"error": {"status": "S", "message": "m"}'
+    line = b'{"instance": {"key": "k", "x": [1, "\xc3\xa9"]}, ' + error + b"}\n"
     failure = {"key": "k", "instance": '{"key": "k", "x": [1, "é"]}', "code": "S", "message": "m"}
     assert read_row(line, "key", []) == (False, failure)
 
@@ -179,10 +180,10 @@ def test_keys_of_the_instances(tmp_path):
 def test_instances_without_keys_are_refused(tmp_path, content, said):
     path = tmp_path / "instances.jsonl"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=f"^{said}"):
+    with pytest.raises(ValueError, match=rf"^{said}"):
         write_keys(str(path), "key", str(tmp_path))
 
 
 def test_e201_no_instances(tmp_path):
-    with pytest.raises(ValueError, match="^E201 there are no instances"):
+    with pytest.raises(ValueError, match=r"^E201 there are no instances"):
         write_keys(str(tmp_path / "none"), "key", str(tmp_path))

@@ -81,7 +81,10 @@ def test_missing_rows_are_named_with_their_instance(con, tmp_path):
     ("inputs", "named"),
     [
         ("ab", [("b", "E222", "the output row of this key could not be read")]),
-        ("abc", [(k, "MISSING", "no row of this key; 1 output rows could not be read") for k in "bc"]),
+        (
+            "abc",
+            [(k, "MISSING", "no row of this key; 1 output rows could not be read") for k in "bc"],
+        ),
     ],
 )
 def test_an_unreadable_row_stands_for_one_without_an_answer(con, tmp_path, inputs, named):
@@ -97,7 +100,12 @@ def test_without_instances_the_output_is_all_there_is(con, tmp_path):
     load(con, tmp_path, "ab", ["c", None])
     counts = count_output(con)
     assert counts == {
-        "input": 4, "predicted": 2, "failed": 2, "missing": 0, "unexpected": 0, "duplicate": 0,
+        "input": 4,
+        "predicted": 2,
+        "failed": 2,
+        "missing": 0,
+        "unexpected": 0,
+        "duplicate": 0,
         "unkeyed": 1,
     }
     paths = [str(tmp_path / name) for name in ("p.parquet", "f.parquet")]
@@ -105,8 +113,13 @@ def test_without_instances_the_output_is_all_there_is(con, tmp_path):
     assert con.execute(f"SELECT count(*) FROM '{paths[1]}'").fetchone() == (2,)
     types = [row[:2] for row in con.execute(f"DESCRIBE FROM '{paths[0]}'").fetchall()]
     assert types == [
-        ("key", "VARCHAR"), ("prediction", "VARCHAR"), ("label", "VARCHAR"), ("score", "DOUBLE"),
-        ("scores", "DOUBLE[]"), ("value", "DOUBLE"), ("source", "VARCHAR"),
+        ("key", "VARCHAR"),
+        ("prediction", "VARCHAR"),
+        ("label", "VARCHAR"),
+        ("score", "DOUBLE"),
+        ("scores", "DOUBLE[]"),
+        ("value", "DOUBLE"),
+        ("source", "VARCHAR"),
     ]
     failed = [row[:2] for row in con.execute(f"DESCRIBE FROM '{paths[1]}'").fetchall()]
     assert failed == [(n, "VARCHAR") for n in ("key", "instance", "code", "message", "source")]
@@ -167,21 +180,21 @@ def test_e223_thresholds(name, count, allowed, passes):
     if passes:
         check_counts(counts, **limits)
         return
-    with pytest.raises(ValueError, match=f"^E223 {count} of 100 rows {name}, max_{name} allows"):
+    with pytest.raises(ValueError, match=rf"^E223 {count} of 100 rows {name}, max_{name} allows"):
         check_counts(counts, **limits)
 
 
 @pytest.mark.parametrize("name", ["unexpected", "duplicate"])
 def test_e224_rows_that_answer_no_input(name):
     counts = dict.fromkeys(("input", "failed", "missing", "unexpected", "duplicate"), 0)
-    with pytest.raises(ValueError, match="^E224 the output holds"):
+    with pytest.raises(ValueError, match=r"^E224 the output holds"):
         check_counts({**counts, name: 1}, 1e9, 1e9)
 
 
 @pytest.mark.parametrize("value", [-1, float("nan")])
 def test_e207_thresholds(value):
     check_thresholds(0, 0.5)
-    with pytest.raises(ValueError, match="^E207 max_failed is"):
+    with pytest.raises(ValueError, match=r"^E207 max_failed is"):
         check_thresholds(value, 0)
-    with pytest.raises(ValueError, match="^E207 max_missing is"):
+    with pytest.raises(ValueError, match=r"^E207 max_missing is"):
         check_thresholds(0, value)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from batchpredict.runtime.evaluation import confusion_of, scores_of
-from batchpredict.runtime.figures import draw, plot_confusion, plot_histogram, plot_truth, shortened
+from batchpredict.runtime.figures import (
+    draw,
+    plot_confusion,
+    plot_histogram,
+    plot_truth,
+    shortened,
+)
 from batchpredict.runtime.reports import histogram_figure, metric_rows, truth_figure, write_report
 
 
@@ -127,14 +133,23 @@ def test_what_the_report_shows(tmp_path):
     text = report(tmp_path, joined, labels, title="Penguins")
     headings = re.findall(r"<h[12]>(.*?)</h[12]>", text)
     assert headings == [
-        "Penguins", "Metrics", "Confusion matrix", "ROC curves", "Scores", "Classes", "Worst rows",
+        "Penguins",
+        "Metrics",
+        "Confusion matrix",
+        "ROC curves",
+        "Scores",
+        "Classes",
+        "Worst rows",
     ]
     accuracy = f"{(joined['truth'] == joined['predicted']).mean():.4f}"
     assert f'<th scope="row">accuracy</th><td class="n">{accuracy}</td>' in text
     assert len(re.findall(r"<td>\s*row-\d+</td>", text)) == 20
     numbers = report(tmp_path, number_rows(), [], "regression")
     assert re.findall(r"<h2>(.*?)</h2>", numbers) == [
-        "Metrics", "Predicted and true values", "Residuals", "Worst rows",
+        "Metrics",
+        "Predicted and true values",
+        "Residuals",
+        "Worst rows",
     ]
 
 
@@ -157,9 +172,19 @@ def test_more_than_fifty_classes_have_no_matrix(tmp_path):
     assert text.count('<th scope="row">class 50</th>') == 1
 
 
+def test_the_cells_of_many_classes_have_no_numbers():
+    def matrix(size):
+        return {"classes": list(range(size)), "matrix": np.full((size, size), 77).tolist()}
+
+    assert draw("m", "M", plot_confusion, matrix(15)).count(">77<") == 225
+    assert draw("m", "M", plot_confusion, matrix(16)).count(">77<") == 0
+
+
 def test_predictions_that_are_all_right(tmp_path):
     joined, labels = joined_rows()
-    assert "Every prediction is right." in report(tmp_path, {**joined, "predicted": joined["truth"]}, labels)
+    assert "Every prediction is right." in report(
+        tmp_path, {**joined, "predicted": joined["truth"]}, labels
+    )
 
 
 def test_one_row_is_enough(tmp_path):
@@ -171,7 +196,10 @@ def test_one_row_is_enough(tmp_path):
 def test_metrics_are_shown_with_their_meaning():
     rows = metric_rows({"mae": 1234.5, "rmse": 0.00012345, "rows_evaluated": 12345, "other": 0.0})
     assert [row[:2] for row in rows] == [
-        ["mae", "1,234.5000"], ["rmse", "0.000123"], ["rows evaluated", "12,345"], ["other", "0.0000"],
+        ["mae", "1,234.5000"],
+        ["rmse", "0.000123"],
+        ["rows evaluated", "12,345"],
+        ["other", "0.0000"],
     ]
     assert rows[3][2] == ""
 
@@ -190,7 +218,10 @@ def test_the_table_of_true_values_has_ten_groups():
 
 
 def test_a_figure_is_an_element_of_its_own():
-    confusion = {"classes": ["a", "b", "c", "d", "e" * 30], "matrix": np.eye(5, dtype=int).tolist()}
+    confusion = {
+        "classes": ["a", "b", "c", "d", "e" * 30],
+        "matrix": np.eye(5, dtype=int).tolist(),
+    }
     svg = draw("one", "A & B", plot_confusion, confusion)
     root = ET.fromstring(svg)
     assert root.attrib["aria-labelledby"] == "one-title"

@@ -65,8 +65,12 @@ def test_the_source_carries_all_that_it_names(name, tmp_path):
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_no_function_is_carried_in_vain(name, tmp_path):
     source, namespace, _ = embedded(name, tmp_path)
-    own = {n: f for n, f in namespace.items() if getattr(f, "__module__", 0) is None or (
-        isinstance(f, FunctionType) and f.__code__.co_filename == "<component>")}
+    own = {
+        n: f
+        for n, f in namespace.items()
+        if getattr(f, "__module__", 0) is None
+        or (isinstance(f, FunctionType) and f.__code__.co_filename == "<component>")
+    }
     own = {n: f for n, f in own.items() if isinstance(f, FunctionType)}
     used = {g for f in own.values() for g in globals_read(f.__code__)}
     assert set(own) - used == {name}
@@ -100,8 +104,11 @@ def test_the_steps_work_on_their_source_alone(tmp_path):
     split = steps["split_dataset"](dataset=given, **splits, target_column="species")
     model = dsl.Model(uri=str(tmp_path / "model"))
     trained = steps["train_model"](
-        train=splits["train"], model=model, target_column="species",
-        feature_columns=split.feature_columns, task=split.task,
+        train=splits["train"],
+        model=model,
+        target_column="species",
+        feature_columns=split.feature_columns,
+        task=split.task,
     )
     rows = [json.loads(row) for row in Path(splits["instances"].path).read_text().splitlines()]
     (tmp_path / "job").mkdir()
@@ -109,14 +116,22 @@ def test_the_steps_work_on_their_source_alone(tmp_path):
     (tmp_path / "job" / "prediction.results-00000-of-00001").write_text("".join(lines))
     predictions = dataset("predictions")
     parsed = steps["parse_predictions"](
-        output_directory=dataset("job"), predictions=predictions, failures=dataset("failures"),
-        summary=dataset("summary"), metrics=dsl.Metrics(uri="m"), instances=splits["instances"],
+        output_directory=dataset("job"),
+        predictions=predictions,
+        failures=dataset("failures"),
+        summary=dataset("summary"),
+        metrics=dsl.Metrics(uri="m"),
+        instances=splits["instances"],
         labels=trained.labels,
     )
     assert tuple(parsed) == (86, 0, 0)
     evaluated = steps["evaluate_predictions"](
-        predictions=predictions, truth=splits["test"], target_column="species", task=split.task,
-        metrics=dsl.Metrics(uri="m"), classification_metrics=dsl.ClassificationMetrics(uri="c"),
+        predictions=predictions,
+        truth=splits["test"],
+        target_column="species",
+        task=split.task,
+        metrics=dsl.Metrics(uri="m"),
+        classification_metrics=dsl.ClassificationMetrics(uri="c"),
         report=dsl.HTML(uri=str(tmp_path / "report")),
     )
     assert evaluated.scores["accuracy"] == 38 / 86

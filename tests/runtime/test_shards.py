@@ -40,13 +40,13 @@ def test_files_are_sorted_by_what_they_are(tmp_path):
     ],
 )
 def test_e221_output_missing_or_incomplete(tmp_path, names, said):
-    with pytest.raises(ValueError, match="^E221 ") as caught:
+    with pytest.raises(ValueError, match=r"^E221 ") as caught:
         list_shards(fill(tmp_path, *names))
     assert said in str(caught.value)
 
 
 def test_e221_no_directory(tmp_path):
-    with pytest.raises(ValueError, match="^E221 there is no output directory"):
+    with pytest.raises(ValueError, match=r"^E221 there is no output directory"):
         list_shards(str(tmp_path / "none"))
 
 
@@ -88,7 +88,9 @@ def test_a_line_is_parsed_strictly(line, reason):
 
 
 def test_a_good_line_is_parsed_whole():
-    line = b' {"a": "\\ud83d\\ude00\xc3\xa9\\u0000", "b": [1, 2.5, null, true], "c": {"a": {}}}\r\n'
+    line = (
+        b' {"a": "\\ud83d\\ude00\xc3\xa9\\u0000", "b": [1, 2.5, null, true], "c": {"a": {}}}\r\n'
+    )
     parsed = {"a": "\U0001f600é\0", "b": [1, 2.5, None, True], "c": {"a": {}}}
     assert parse_object(line) == parsed
 
@@ -96,7 +98,7 @@ def test_a_good_line_is_parsed_whole():
 def test_error_statistics_are_python_tuples(tmp_path):
     path = tmp_path / "prediction.errors_stats-00000-of-00001"
     lines = [
-        repr(("it's \"504\"\nretry=3", 16)),
+        repr(('it\'s "504"\nretry=3', 16)),
         "('cut",
         "('a', 1, 2)",
         "(1, 'a')",
@@ -108,7 +110,7 @@ def test_error_statistics_are_python_tuples(tmp_path):
     ]
     path.write_bytes("\n".join(lines).encode() + b"\n\xff\xfe")
     found = parse_error_counts(str(path))
-    assert found[0] == {"message": "it's \"504\"\nretry=3", "count": 16}
+    assert found[0] == {"message": 'it\'s "504"\nretry=3', "count": 16}
     assert [e["message"] for e in found[1:5]] == lines[1:5]
     assert [e["count"] for e in found[1:5]] == [None] * 4
     assert found[5] == {"message": "é" * 2000, "count": 2}

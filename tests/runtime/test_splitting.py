@@ -12,11 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchpredict.runtime.split_checks import (
-    check_choice,
-    check_split_columns,
-    check_split_options,
-)
 from batchpredict.runtime.splitting import (
     encode_categories,
     numeric_columns,
@@ -61,7 +56,9 @@ def expected_test_keys(classes, fraction, seed):
         st.sampled_from(["x", "y", "z"]),
         min_size=8,
         max_size=60,
-    ).filter(lambda rows: min(Counter(rows.values()).values()) > 1 and len(set(rows.values())) > 1),
+    ).filter(
+        lambda rows: min(Counter(rows.values()).values()) > 1 and len(set(rows.values())) > 1
+    ),
     st.integers(0, 9),
     st.sampled_from([0.25, 0.5, 0.3]),
     st.randoms(use_true_random=False),
@@ -77,7 +74,7 @@ def test_each_row_goes_to_one_split_whatever_the_order(rows, seed, fraction, shu
             lines = [("id", "f", "y"), *((k, 1, v) for k, v in order)]
             files = table(Path(folder) / "t.csv", lines)
             if not wanted or wanted == set(rows):
-                with pytest.raises(ValueError, match="^E208"):
+                with pytest.raises(ValueError, match=r"^E208"):
                     split(con, files, key="id", fraction=fraction, seed=seed)
                 continue
             split(con, files, key="id", fraction=fraction, seed=seed)
@@ -88,7 +85,9 @@ def test_each_row_goes_to_one_split_whatever_the_order(rows, seed, fraction, shu
         assert {v for _, v, test in placed if not test} == set(rows.values())
 
 
-@pytest.mark.parametrize(("rows", "fraction", "tested"), [(20, 0.25, 5), (10, 0.25, 3), (11, 0.5, 6)])
+@pytest.mark.parametrize(
+    ("rows", "fraction", "tested"), [(20, 0.25, 5), (10, 0.25, 3), (11, 0.5, 6)]
+)
 def test_a_regression_is_split_as_a_whole(con, tmp_path, rows, fraction, tested):
     files = table(tmp_path / "t.csv", [("y", "f"), *((n, n) for n in range(rows))])
     assert split(con, files, fraction=fraction, task="regression") == ("regression", "key", ["f"])
@@ -122,7 +121,7 @@ def test_cells_become_numbers_or_texts(con, tmp_path):
         ("", "9", "9", "9", "9", "9"),
     ]
     split(con, table(tmp_path / "t.csv", rows))
-    found = con.execute("SELECT * EXCLUDE (\" test\") FROM placed ORDER BY key").fetchall()
+    found = con.execute('SELECT * EXCLUDE (" test") FROM placed ORDER BY key').fetchall()
     assert found == [
         ("row-000001", 1.5, "2020_1", 2007.0, "1", None, "a"),
         ("row-000002", None, "2020_2", 2008.0, "x", None, "a"),
@@ -140,13 +139,15 @@ def test_parquet_keeps_its_types(con, tmp_path):
     )
     _, key, features = split(con, [str(path)], key="id")
     assert (key, features) == ("id", ["flag", "zip", "price", "day", "d", "list"])
-    found = con.execute("SELECT * EXCLUDE (\" test\") FROM placed ORDER BY id").fetchall()
+    found = con.execute('SELECT * EXCLUDE (" test") FROM placed ORDER BY id').fetchall()
     assert found[1] == ("1", "false", "001", 1.0, "2024-01-01", None, "[1]", "false")
     assert numeric_columns(con, typed=True) == {"id", "price", "d"}
 
 
 def test_the_key_and_ignored_columns_are_no_features(con, tmp_path):
-    files = table(tmp_path / "t.csv", [("id", "y", "f", "g"), *((i, i % 2, 1, 2) for i in range(8))])
+    files = table(
+        tmp_path / "t.csv", [("id", "y", "f", "g"), *((i, i % 2, 1, 2) for i in range(8))]
+    )
     assert split(con, files, key="id", ignored=["f"]) == ("classification", "id", ["g"])
 
 
@@ -198,79 +199,36 @@ def test_a_text_that_only_stands_in_test_has_no_level(con):
     assert con.execute(f"SELECT {columns[0]} FROM placed").fetchall() == [(None,), (None,)]
 
 
-def test_e203_target_absent():
-    with pytest.raises(ValueError, match=r"^E203 .*'specis'.*did you mean 'species'\?$"):
-        check_split_columns(["species", "sex"], "specis", "", [])
-
-
 def test_e204_single_class(con, tmp_path):
     files = table(tmp_path / "t.csv", [("y", "f"), ("a", 1), ("a", 2), ("", 3)])
-    with pytest.raises(ValueError, match="^E204 the target column 'y' holds one class only, 'a'"):
+    with pytest.raises(ValueError, match=r"^E204 the target column 'y' holds one class only, 'a'"):
         split(con, files)
 
 
 def test_e205_column_without_any_value(con, tmp_path):
     rows = [("y", "f", "empty"), ("a", 1, "NA"), ("b", 2, ""), ("", 3, "only without a target")]
-    with pytest.raises(ValueError, match="^E205 the column 'empty' has no value .*ignore_columns$"):
+    with pytest.raises(
+        ValueError, match=r"^E205 the column 'empty' has no value .*ignore_columns$"
+    ):
         split(con, table(tmp_path / "t.csv", rows))
 
 
 def test_e205_target_without_any_value(con, tmp_path):
-    with pytest.raises(ValueError, match="^E205 the target column 'y' has no value"):
+    with pytest.raises(ValueError, match=r"^E205 the target column 'y' has no value"):
         split(con, table(tmp_path / "t.csv", [("y", "f"), ("", 1), ("NA", 2)]))
 
 
 @pytest.mark.parametrize(
     ("ids", "said"),
-    [(["1", "", "3", ""], "'k' is empty in 2 rows"), (["1", "2", "2", "3"], "'k' holds '2' in 2 rows")],
+    [
+        (["1", "", "3", ""], "'k' is empty in 2 rows"),
+        (["1", "2", "2", "3"], "'k' holds '2' in 2 rows"),
+    ],
 )
 def test_e206_keys_that_do_not_tell_rows_apart(con, tmp_path, ids, said):
     files = table(tmp_path / "t.csv", [("k", "y", "f"), *((k, i, 1) for i, k in enumerate(ids))])
-    with pytest.raises(ValueError, match=f"^E206 the key column {said}"):
+    with pytest.raises(ValueError, match=rf"^E206 the key column {said}"):
         split(con, files, key="k")
-
-
-def test_e206_key_absent():
-    with pytest.raises(ValueError, match=r"^E206 .*'Id'.*did you mean 'id'\? \(key_column\)$"):
-        check_split_columns(["id", "y"], "y", "Id", [])
-
-
-@pytest.mark.parametrize("name", ["key", "KEY"])
-def test_e206_a_made_key_would_meet_a_column_of_its_name(name):
-    with pytest.raises(ValueError, match=f"^E206 the dataset has a column '{name}'"):
-        check_split_columns([name, "y"], "y", "", [])
-    check_split_columns([name, "y", "f"], "y", name, [])
-    check_split_columns([name, "y", "f"], "y", "f", [])
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"task": "ranking"}, "task is 'ranking'; give one of auto, classification, regression"),
-        ({"algorithm": "svm"}, "algorithm is 'svm'; give one of linear, random_forest, xgboost"),
-        ({"fraction": 0}, "test_fraction is 0; give a number between 0 and 1"),
-        ({"fraction": 1.0}, "test_fraction is 1.0"),
-        ({"fraction": float("nan")}, "test_fraction is nan"),
-        ({"key": "y"}, "key_column and target_column are both 'y'"),
-        ({"ignored": ["y"]}, "ignore_columns holds 'y', which is also the target_column"),
-        ({"key": "k", "ignored": ["k"]}, "ignore_columns holds 'k', which is also the key_column"),
-    ],
-)
-def test_e207_options(change, said):
-    options = {"task": "auto", "algorithm": "linear", "fraction": 0.25}
-    options |= {"target": "y", "key": "", "ignored": []}
-    check_split_options(**options)
-    with pytest.raises(ValueError, match="^E207 ") as caught:
-        check_split_options(**{**options, **change})
-    assert said in str(caught.value)
-
-
-def test_e207_ignored_columns():
-    with pytest.raises(ValueError, match=r"^E207 .*'f'.*\(ignore_columns\)$"):
-        check_split_columns(["y", "g"], "y", "", ["f"])
-    with pytest.raises(ValueError, match="^E207 ignore_columns leaves no feature column"):
-        check_split_columns(["y", "g"], "y", "", ["g"])
-    check_choice("x", "a", ["a"])
 
 
 @pytest.mark.parametrize(
@@ -278,18 +236,18 @@ def test_e207_ignored_columns():
 )
 def test_e208_too_few_rows(con, tmp_path, rows, fraction, empty):
     lines = [("y", "f"), *((n, 1) for n in range(rows))]
-    with pytest.raises(ValueError, match=f"^E208 .*leave the {empty} split empty"):
+    with pytest.raises(ValueError, match=rf"^E208 .*leave the {empty} split empty"):
         split(con, table(tmp_path / "t.csv", lines), task="regression", fraction=fraction)
 
 
 def test_e208_when_every_class_has_one_row(con, tmp_path):
-    with pytest.raises(ValueError, match="^E208 .*test split"):
+    with pytest.raises(ValueError, match=r"^E208 .*test split"):
         split(con, table(tmp_path / "t.csv", [("y", "f"), ("a", 1), ("b", 1)]), fraction=0.9)
 
 
 def test_e209_regression_of_texts(con, tmp_path):
     files = table(tmp_path / "t.csv", [("y", "f"), ("1", 1), ("two", 1)])
-    with pytest.raises(ValueError, match="^E209 the target column 'y' is not numeric"):
+    with pytest.raises(ValueError, match=r"^E209 the target column 'y' is not numeric"):
         split(con, files, task="regression")
 
 
@@ -300,4 +258,7 @@ def test_odd_column_names_survive(con, tmp_path):
     assert features == names
     outputs = {name: str(tmp_path / name) for name in ("train", "test", "instances")}
     write_splits(con, "key", [sql_name(name) for name in names], "y", outputs)
-    assert list(json.loads(Path(outputs["instances"]).read_text().splitlines()[0])) == ["key", *names]
+    assert list(json.loads(Path(outputs["instances"]).read_text().splitlines()[0])) == [
+        "key",
+        *names,
+    ]

@@ -136,7 +136,7 @@ def test_e202_files_that_do_not_belong_together(con, tmp_path):
     with pytest.raises(ValueError, match=r"^E202 .*2 has other columns than .*1$"):
         table_reader(one + two)
     con.execute(f"COPY (SELECT 1 AS a) TO '{tmp_path}/3' (FORMAT parquet)")
-    with pytest.raises(ValueError, match="^E202 .* partly CSV, partly Parquet"):
+    with pytest.raises(ValueError, match=r"^E202 .* partly CSV, partly Parquet"):
         table_reader([*one, str(tmp_path / "3")])
 
 

@@ -41,7 +41,9 @@ def two_classes(parquet):
 
 
 def test_columns_are_numbers_or_texts(parquet):
-    path = parquet("SELECT * FROM (VALUES (1.5::DOUBLE, 'x', 1), (NULL, NULL, 2)) t(a, \"b c\", d)")
+    path = parquet(
+        "SELECT * FROM (VALUES (1.5::DOUBLE, 'x', 1), (NULL, NULL, 2)) t(a, \"b c\", d)"
+    )
     found = read_training(path, ["b c", "a", "d"])
     assert list(found) == ["b c", "a", "d"]
     assert found["b c"].tolist() == ["x", None]
@@ -50,10 +52,10 @@ def test_columns_are_numbers_or_texts(parquet):
 
 
 def test_e201_e202_e203_of_the_train_split(parquet, tmp_path):
-    with pytest.raises(ValueError, match="^E201 there is no dataset"):
+    with pytest.raises(ValueError, match=r"^E201 there is no dataset"):
         read_training(str(tmp_path / "none"), ["a"])
     (tmp_path / "text").write_text("a\n1\n")
-    with pytest.raises(ValueError, match="^E202 .* is not readable as Parquet") as caught:
+    with pytest.raises(ValueError, match=r"^E202 .* is not readable as Parquet") as caught:
         read_training(str(tmp_path / "text"), ["a"])
     assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match=r"^E203 .*'aa'.*did you mean 'a'\?"):
@@ -85,17 +87,17 @@ def test_labels_are_sorted_texts():
 
 
 def test_e204_and_e205_of_a_classification():
-    with pytest.raises(ValueError, match="^E204 .*'y' holds one class only, 'a'"):
+    with pytest.raises(ValueError, match=r"^E204 .*'y' holds one class only, 'a'"):
         class_labels(np.array(["a", "a"], dtype=object), "y")
     for missing in (np.array(["a", None, "b"], dtype=object), np.array([1.0, NAN, 2.0])):
-        with pytest.raises(ValueError, match="^E205 the target column 'y' has rows without"):
+        with pytest.raises(ValueError, match=r"^E205 the target column 'y' has rows without"):
             class_labels(missing, "y")
 
 
 def test_e205_and_e209_of_a_regression():
-    with pytest.raises(ValueError, match="^E209 the target column 'y' is not numeric"):
+    with pytest.raises(ValueError, match=r"^E209 the target column 'y' is not numeric"):
         regression_target(np.array(["1"], dtype=object), "y")
-    with pytest.raises(ValueError, match="^E205 the target column 'y' has rows without"):
+    with pytest.raises(ValueError, match=r"^E205 the target column 'y' has rows without"):
         regression_target(np.array([1.0, NAN]), "y")
 
 
@@ -117,7 +119,7 @@ def test_the_estimator_of_a_task(task, algorithm, name):
 
 
 def test_e211_unknown_hyperparameter(parquet, tmp_path):
-    with pytest.raises(ValueError, match="^E211 .*'n_estimatorz'.*mean 'n_estimators'"):
+    with pytest.raises(ValueError, match=r"^E211 .*'n_estimatorz'.*mean 'n_estimators'"):
         sklearn_estimator(CLASSIFY, "random_forest", 0, {"n_estimatorz": 5})
     arguments = (two_classes(parquet), str(tmp_path / "m"), "y", ["x"], CLASSIFY, "xgboost")
     with pytest.raises(ValueError, match='^E211 .*no hyperparameter "max_dept"$'):
@@ -135,20 +137,20 @@ def test_e211_unknown_hyperparameter(parquet, tmp_path):
 )
 def test_e207_bad_hyperparameter(parquet, tmp_path, algorithm, hyperparameters):
     path = two_classes(parquet)
-    with pytest.raises(ValueError, match="^E207 training failed: ") as caught:
+    with pytest.raises(ValueError, match=r"^E207 training failed: ") as caught:
         train_and_save(path, str(tmp_path), "y", ["x"], CLASSIFY, algorithm, hyperparameters, 0)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["objective", "num_class", "booster"])
 def test_e207_parameters_that_the_task_decides(name):
-    with pytest.raises(ValueError, match=f"^E207 hyperparameters holds '{name}'"):
+    with pytest.raises(ValueError, match=rf"^E207 hyperparameters holds '{name}'"):
         xgboost_parameters(REGRESS, [], 0, {name: "x"})
 
 
 def test_e207_xgboost_of_texts(tmp_path):
     text = np.array(["a", "b"], dtype=object)
-    with pytest.raises(ValueError, match="^E207 the feature 'f' is text"):
+    with pytest.raises(ValueError, match=r"^E207 the feature 'f' is text"):
         train_xgboost({"f": text}, np.array([0.0, 1.0]), {}, str(tmp_path))
 
 
@@ -172,7 +174,9 @@ def test_the_models_are_saved_where_a_container_looks(parquet, tmp_path):
         "labels": ["c0", "c1"],
     }
     options = {"num_boost_round": 3.0}
-    boosted = train_and_save(path, str(tmp_path / "b"), "y", ["x"], CLASSIFY, "xgboost", options, 0)
+    boosted = train_and_save(
+        path, str(tmp_path / "b"), "y", ["x"], CLASSIFY, "xgboost", options, 0
+    )
     assert (tmp_path / "b" / "model.bst").is_file()
     assert boosted["framework"] == "xgboost"
 
@@ -194,7 +198,12 @@ def test_a_row_means_the_same_in_any_batch():
     assert levels == ["None", "a", "b", None]
     indicators = whole[:, 1:].tolist()
     assert indicators == [
-        [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1],
+        [0, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 0, 1],
+        [1, 0, 0, 0],
+        [0, 0, 0, 0],
+        [0, 0, 0, 1],
     ]
     median, scaled = 2.0, whole[:, 0]
     scale = np.std([1.5, 2.5, median, 4, 0])

@@ -1,5 +1,6 @@
 """The command line: one file per verb."""
 
+import errno
 import sys
 from importlib import import_module
 
@@ -44,6 +45,11 @@ def main() -> None:
     except BatchpredictError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        click.echo(f"Error: E303 the disk is full: {error}", err=True)
+        sys.exit(3)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: every process of this command has been stopped.", err=True)
         sys.exit(130)

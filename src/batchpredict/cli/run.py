@@ -94,7 +94,7 @@ def _run(
     manifest = runs.write_manifest(vertex, compiled, job)
     _show_failures(vertex, job)
     _show_outputs(vertex, job, manifest)
-    return runs.fault_of(job)
+    return runs.fault_of(job, vertex.home)
 
 
 def _show_failures(vertex: "LocalVertex", job: Any) -> None:

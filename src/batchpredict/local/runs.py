@@ -17,6 +17,7 @@ from google.protobuf import json_format
 from batchpredict import __version__
 from batchpredict.errors import EnvironmentFault, RunError
 from batchpredict.local import LOCATION, PROJECT
+from batchpredict.local.files import write_whole
 from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.pipelines.states import State
 from batchpredict.local.session import LocalVertex
@@ -24,6 +25,7 @@ from batchpredict.local.vertex.errors import ServiceError
 from batchpredict.pipeline_files import CompiledPipeline
 
 LATER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+FULL = 64 * 1024
 BUCKET = "local-pipelines"
 INPUTS = "local-inputs"
 PARENT = f"projects/{PROJECT}/locations/{LOCATION}"
@@ -142,6 +144,7 @@ def outputs_of(job: Any, vertex: LocalVertex) -> Iterator[tuple[str, str, Any, P
 def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) -> Path:
     """Write ``run.json``: what ran, with what, when, and where its outputs are."""
     path = run_folder(vertex, job.name) / "run.json"
+    runtime = json_format.MessageToDict(protobuf(job).runtime_config)
     content = {
         "job": job.name,
         "pipeline": pipeline.name,
@@ -150,7 +153,7 @@ def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) ->
         "error": job.error.message,
         "start_time": str(job.start_time),
         "end_time": str(job.end_time),
-        "parameters": json_format.MessageToDict(protobuf(job).runtime_config)["parameterValues"],
+        "parameters": runtime.get("parameterValues", {}),
         "steps": [
             {
                 "name": it.name,
@@ -173,17 +176,16 @@ def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) ->
         "warm": vertex.sandbox.warm,
         "notes": list(vertex.sandbox.notes),
     }
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    os.replace(temporary, path)
+    write_whole(path, json.dumps(content, indent=2) + "\n")
     return path
 
 
-def fault_of(job: Any) -> RunError | EnvironmentFault | None:
+def fault_of(job: Any, home: Path) -> RunError | EnvironmentFault | None:
     """Return the error that a job ended with, or None when it succeeded."""
     if job.state.name == "PIPELINE_STATE_SUCCEEDED":
         return None
     message = job.error.message or f"the run ended as {job.state.name}"
-    if "No space left on device" in message:
-        return EnvironmentFault("E303", f"the disk is full: {message}")
+    # With no room for its log, a step cannot say so itself.
+    if "No space left on device" in message or shutil.disk_usage(home).free < FULL:
+        return EnvironmentFault("E303", f"the disk of {home} is full: {message}")
     return RunError("E110", message)

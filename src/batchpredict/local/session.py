@@ -21,6 +21,7 @@ from batchpredict.local.network.certificates import issue_certificates
 from batchpredict.local.network.environment import client_environment, scrubbed
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
 
+WORK_PREFIX = "batchpredict-"
 PRELOAD = (
     "google.cloud.aiplatform",
     "google.cloud.storage",
@@ -89,7 +90,7 @@ def local_vertex(home: Path, *, warm: bool = True, isolate: bool = True) -> Iter
     with contextlib.ExitStack() as stack:
         home = _prepare_home(home)
         stack.enter_context(_lock(home))
-        work = Path(tempfile.mkdtemp(prefix="batchpredict-"))
+        work = _work_folder(home)
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         yield _start(home, work, stack, started, warm=warm, isolate=isolate)
 
@@ -129,6 +130,18 @@ def _lock(home: Path) -> Iterator[None]:
         yield
 
 
+def _work_folder(home: Path) -> Path:
+    """Make a folder with a path short enough for sockets; drop the one of a killed session."""
+    note = home / "work-folder"
+    if note.is_file():
+        old = Path(note.read_text())
+        if old.parent == Path(tempfile.gettempdir()) and old.name.startswith(WORK_PREFIX):
+            shutil.rmtree(old, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX))
+    note.write_text(str(work))
+    return work
+
+
 class _RequestLog:
     """One line for each request and each connection, for people and for tests."""
 
@@ -137,7 +150,7 @@ class _RequestLog:
         self._lock = threading.Lock()
 
     def write(self, line: str) -> None:
-        with self._lock, contextlib.suppress(ValueError):
+        with self._lock, contextlib.suppress(ValueError, OSError):  # closed, or the disk is full
             self._file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
 
     def close(self) -> None:

@@ -45,7 +45,8 @@ def read_training(path: str, columns: list[str]) -> dict[str, Any]:
     for name in columns:
         masked, missing = found[name], np.ma.getmaskarray(found[name])
         if types[name] == "VARCHAR":
-            arrays[name] = np.where(missing, None, np.ma.getdata(masked).astype(object))
+            arrays[name] = np.ma.getdata(masked).astype(object)
+            arrays[name][missing] = None
         else:
             arrays[name] = np.ma.filled(masked.astype(float), np.nan)
     return arrays

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,9 @@ def test_close_during_the_preload(start: Start, tmp_path: Path) -> None:
     env = module(tmp_path, "slow", f"open({str(tmp_path / 'gate')!r}).read()")
     sandbox = start(env=env, preload=["slow"])
     command = sandbox.spawn(["true"], env=ENV, cwd=tmp_path, log=tmp_path / "log")
+    begin = time.monotonic()
     sandbox.close()
+    assert time.monotonic() - begin < 5
     assert command.wait(PATIENCE_S) == -signal.SIGKILL
 
 
@@ -256,10 +259,12 @@ def test_preload_that_fails_is_noted(start: Start, tmp_path: Path) -> None:
 
 
 def test_preloaded_module_runs_with_dash_m(start: Start, tmp_path: Path) -> None:
-    env = module(tmp_path, "both", "print(__name__)")
-    sandbox = start(env=env, preload=["both"])
+    (tmp_path / "pack").mkdir()
+    module(tmp_path / "pack", "both", "print(__name__)")
+    env = module(tmp_path, "other", "")
+    sandbox = start(env=env, preload=["pack.both"])
     log = tmp_path / "log"
-    command = sandbox.spawn(["python3", "-m", "both"], env=env, cwd=Path("/"), log=log)
+    command = sandbox.spawn(["python3", "-m", "pack.both"], env=env, cwd=Path("/"), log=log)
     assert command.wait(PATIENCE_S) == 0
     assert log.read_text() == "__main__\n"
 
@@ -275,3 +280,20 @@ def test_two_threads_wait(start: Start, tmp_path: Path) -> None:
     for thread in threads:
         thread.join(PATIENCE_S)
     assert codes == [-signal.SIGTERM] * 2
+
+
+def test_random_numbers_differ(start: Start, tmp_path: Path) -> None:
+    sandbox = start(preload=["numpy.random"])
+    code = "import random, numpy; print(random.random(), numpy.random.rand())"
+    numbers = [run(sandbox, tmp_path, "python3", "-c", code)[1].split() for _ in range(2)]
+    assert len({*numbers[0], *numbers[1]}) == 4
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_shim_passes_a_signal_on(start: Start, tmp_path: Path, fifo: Fifo, warm: bool) -> None:
+    code = "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); "
+    argv = ["sh", "-c", f'exec python3 -c "{code + GRANDCHILD.format(fifo.path)}"']
+    command = start(warm=warm).spawn(argv, env=ENV, cwd=tmp_path, log=tmp_path / "log")
+    fifo.wait_for_writer()
+    command.terminate()
+    assert command.wait(PATIENCE_S) == 7

@@ -221,7 +221,14 @@ def test_multipart_keeps_bytes(send, store, newline, data):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"--B\r\n", b"--B\r\n\r\n{}\r\n--B--", b"--B\r\n\r\n{}\r\n--B\r\n\r\ncut off"]
+    "body",
+    [
+        b"",
+        b"--B\r\n",
+        b"--B\r\n\r\n{}\r\n--B--",
+        b"--B\r\n\r\n{}\r\n--B\r\n\r\ncut off",
+        b"--B\r\n\r\n{}\r\n--B\r\n\r\nx\r\n--B",
+    ],
 )
 def test_broken_multipart(send, store, body):
     headers = {"content-type": "multipart/related; boundary=B"}
@@ -269,7 +276,7 @@ def test_resumable_in_one_request(send, store):
         (b"x" * CHUNK, f"bytes {CHUNK}-{2 * CHUNK - 1}/*"),  # a gap
         (b"x", "bytes 0-0/*"),  # not a multiple
         (b"x", "bytes 0-1/2"),  # fewer bytes than said
-        (b"xx", "bytes 0-1/1"),  # more than the total
+        (b"x" * CHUNK, f"bytes 0-{CHUNK - 1}/5"),  # more than the total
         (b"x", "bytes 1-0/2"),
         (b"x", "nonsense"),
     ],
@@ -292,6 +299,8 @@ def test_resumable_cancel(send, store):
 def test_resumable_precondition_is_checked_again_at_the_end(send, store):
     put = start(send, ifGenerationMatch="0")
     upload(send, "big", b"other")
+    query = {"uploadType": "resumable", "name": "big", "ifGenerationMatch": "0"}
+    assert send("POST", "/upload/storage/v1/b/bkt/o", **query).status == 412
     assert put(b"late").status == 412
     assert (store.root / "bkt/big").read_bytes() == b"other"
     assert staged(store) == []

@@ -3,6 +3,7 @@
 import errno
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def test_path_of_uri(store):
         "gs://bkt/a/./b",
         "gs://bkt/a\0b",
         "gs://bkt/\ud800",
-        "gs://bkt/" + "a" * 1025,
+        "gs://bkt/" + "a/" * 512 + "a",
         "gs://bkt/" + "é" * 128,
     ],
 )
@@ -220,9 +221,12 @@ def test_checksums_are_computed_once(store, monkeypatch):
 
 def test_checksums_of_a_rewritten_file(store):
     path = store.root / "bkt/a"
+    now = time.time_ns() + 10**12  # so that no pause of this test makes it old
     path.write_bytes(b"one")
+    os.utime(path, ns=(now, now))
     first = store.checksums(store.get("bkt", "a"))
-    path.write_bytes(b"two")  # same size, maybe within the same tick of the clock
+    path.write_bytes(b"two")  # same size, and within the same tick of the clock
+    os.utime(path, ns=(now, now))
     assert store.checksums(store.get("bkt", "a")) != first
 
 

@@ -102,7 +102,7 @@ class Sandbox:
         path = self._work / "launch.sock"
         if wire.fits(str(path)):
             return path
-        self._short = Path(tempfile.mkdtemp(prefix="batchpredict-", dir="/tmp"))
+        self._short = Path(tempfile.mkdtemp(prefix="batchpredict-launch-", dir="/tmp"))
         return self._short / "s"
 
     def _open(

@@ -10,7 +10,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from batchpredict.local.network.certificates import DOMAIN, Certificates
-from batchpredict.local.network.http import HttpRequest, HttpResponse, json_response
+from batchpredict.local.network.http import (
+    REAL_TOKEN,
+    HttpRequest,
+    HttpResponse,
+    carries_real_token,
+    json_response,
+)
 from batchpredict.local.network.sockets import serve_connections
 
 log = logging.getLogger("batchpredict.local")
@@ -55,8 +61,8 @@ class Gateway:
         self._log_line(f"{request.method} {host}{request.path}")
         if host not in LOOPBACK and not host.endswith(f".{DOMAIN}"):
             return _error(403, f"host {host!r} is not served here")
-        if request.headers.get("authorization", "").startswith("Bearer ya29."):
-            return _error(400, "this is a local emulator: it does not take a real access token")
+        if carries_real_token(request.headers, request.param("access_token")):
+            return _error(400, REAL_TOKEN)
         try:
             return self._service(request)
         except Exception as error:
@@ -79,9 +85,18 @@ class _Connection(BaseHTTPRequestHandler):
         super().__init__(client, address, None)  # type: ignore[arg-type]
 
     def _handle(self) -> None:
+        try:
+            request = self._read()
+        except ValueError as error:  # where the next request begins is not known
+            self.close_connection = True
+            self._send(_error(400, f"the request cannot be read: {error}"))
+            return
+        self._send(self._gateway.answer(request))
+
+    def _read(self) -> HttpRequest:
         parts = urlsplit(self.path)
         host = self.headers.get("Host", "127.0.0.1")
-        request = HttpRequest(
+        return HttpRequest(
             method=self.command,
             path=parts.path,
             query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
@@ -89,7 +104,6 @@ class _Connection(BaseHTTPRequestHandler):
             body=self._body(),
             base_url=f"{'https' if isinstance(self.connection, ssl.SSLSocket) else 'http'}://{host}",
         )
-        self._send(self._gateway.answer(request))
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815
 
@@ -97,14 +111,23 @@ class _Connection(BaseHTTPRequestHandler):
         if self.headers.get("Expect", "").lower() == "100-continue":
             self.wfile.flush()
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            return self._exactly(int(self.headers.get("Content-Length") or 0))
         pieces = []
-        while size := int(self.rfile.readline().partition(b";")[0].strip() or b"0", 16):
-            pieces.append(self.rfile.read(size))
+        while size := int(self.rfile.readline().partition(b";")[0], 16):
+            pieces.append(self._exactly(size))
             self.rfile.readline()
         while self.rfile.readline().strip():
             pass  # trailers
         return b"".join(pieces)
+
+    def _exactly(self, size: int) -> bytes:
+        """Read ``size`` bytes: half a body must not be taken for a whole one."""
+        if size < 0:
+            raise ValueError(f"length {size}")
+        data = self.rfile.read(size)
+        if len(data) < size:
+            raise ConnectionError("the client went away in the middle of its request")
+        return data
 
     def _send(self, response: HttpResponse) -> None:
         self.send_response(response.status)

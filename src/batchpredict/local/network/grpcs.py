@@ -9,6 +9,7 @@ import grpc
 from google.longrunning import operations_pb2
 
 from batchpredict.local.network.certificates import Certificates
+from batchpredict.local.network.http import REAL_TOKEN, carries_real_token
 from batchpredict.local.network.rpcs import Rpc
 from batchpredict.local.vertex.errors import ServiceError
 
@@ -51,6 +52,8 @@ class GrpcApi(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _run(
         self, rpc: Rpc, request: Any, headers: Mapping[str, str], context: grpc.ServicerContext
     ) -> Any:
+        if carries_real_token(headers):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, REAL_TOKEN)
         try:
             return self._call(rpc, request, headers)
         except ServiceError as error:

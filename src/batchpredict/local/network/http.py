@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+REAL_TOKEN = "this is a local emulator: it does not take a real access token"
+
 
 @dataclass(frozen=True)
 class HttpRequest:
@@ -46,3 +48,10 @@ def json_response(
     """Return ``content`` as a JSON reply."""
     body = json.dumps(content, allow_nan=False).encode()
     return HttpResponse(status, body, {"Content-Type": "application/json", **(headers or {})})
+
+
+def carries_real_token(headers: Mapping[str, str], parameter: str = "") -> bool:
+    """Whether a request comes with what looks like an access token of Google."""
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    bearer = token.strip() if scheme.lower() == "bearer" else ""
+    return bearer.startswith("ya29.") or parameter.startswith("ya29.")

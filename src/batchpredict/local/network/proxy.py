@@ -17,6 +17,7 @@ GOOGLE_HOST = re.compile(
 )
 ALPN_HTTP2 = b"\x02h2"
 ALPN_HTTP1 = b"\x08http/1.1"
+TLS_HANDSHAKE = 0x16
 MAX_HEAD = 65536
 
 
@@ -44,7 +45,7 @@ class ConnectProxy:
             return
         self._log(f"CONNECT {target}")
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        greeting = surplus or client.recv(MAX_HEAD)
+        greeting = _read_greeting(client, surplus)
         wants_grpc = ALPN_HTTP2 in greeting and ALPN_HTTP1 not in greeting
         backend = ("127.0.0.1", self._grpc_port if wants_grpc else self._http_port)
         with socket.create_connection(backend) as server:
@@ -64,3 +65,15 @@ def _read_connect(client: socket.socket) -> tuple[str, bytes]:
     words = first.decode("latin-1").split(" ")
     target = words[1] if len(words) == 3 and words[0] == "CONNECT" else f"{first!r}:0"
     return target, head.partition(b"\r\n\r\n")[2]
+
+
+def _read_greeting(client: socket.socket, greeting: bytes) -> bytes:
+    """Return the whole first TLS record: the protocols may stand in its second half."""
+    while len(greeting) < 5 or len(greeting) < 5 + int.from_bytes(greeting[3:5]):
+        if greeting and greeting[0] != TLS_HANDSHAKE:
+            return greeting  # the TLS server knows what to answer
+        piece = client.recv(MAX_HEAD)
+        if not piece:
+            raise ConnectionError("no complete TLS greeting")
+        greeting += piece
+    return greeting

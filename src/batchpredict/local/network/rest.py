@@ -45,7 +45,7 @@ class RestApi:
             return _refusal(invalid(f"Invalid JSON payload received. {error}"))
         except ServiceError as error:
             return _refusal(error)
-        if request.path.endswith(":rawPredict"):
+        if _is_raw(request):
             return HttpResponse(200, reply.data, {"Content-Type": reply.content_type})
         content = json_format.MessageToDict(protobuf(reply), use_integers_for_enums=as_numbers)
         return json_response(content)
@@ -63,7 +63,7 @@ class RestApi:
 
     def _get_operation(self, verb: str, path: str) -> Any:
         name, _, action = path.removeprefix("/v1/").partition(":")
-        if action not in ("", "wait") and verb != "GET":
+        if (verb, action) not in (("GET", ""), ("POST", "wait")):
             raise unimplemented(f"{verb} of an operation with :{action}")
         operation = self._operation(name)
         if operation is None:
@@ -80,7 +80,7 @@ def _refusal(error: ServiceError) -> HttpResponse:
 def _message(rpc: Rpc, rule: HttpRule, captured: Mapping[str, str], request: HttpRequest) -> Any:
     kind = rpc.request_type
     message = kind.pb(kind()) if hasattr(kind, "pb") else kind()
-    if rule.body == "http_body":
+    if _is_raw(request):
         content: dict[str, Any] = {}
         message.http_body.data = request.body
         message.http_body.content_type = request.headers.get("content-type", "application/json")
@@ -93,16 +93,25 @@ def _message(rpc: Rpc, rule: HttpRule, captured: Mapping[str, str], request: Htt
     return kind.wrap(message) if hasattr(kind, "wrap") else message
 
 
+def _is_raw(request: HttpRequest) -> bool:
+    """Whether the body goes to the model as it is; Google's generated client wraps it in JSON."""
+    if not request.path.endswith(":rawPredict"):
+        return False
+    try:
+        content = json.loads(request.body)
+    except ValueError:
+        return True
+    return not (isinstance(content, dict) and "httpBody" in content)
+
+
 def _body(rule: HttpRule, body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body) if body else {}
     except ValueError as error:
         raise invalid(f"Invalid JSON payload received. {error}") from error
-    if rule.body and rule.body != "*":
-        return {rule.body: content}
     if not isinstance(content, dict):
         raise invalid("Invalid JSON payload received. The root is not an object.")
-    return content
+    return {rule.body: content} if rule.body and rule.body != "*" else content
 
 
 def _put(content: dict[str, Any], path: Iterable[str], text: str, kind: Any) -> None:
@@ -118,7 +127,9 @@ def _put(content: dict[str, Any], path: Iterable[str], text: str, kind: Any) -> 
         content[last] = value
 
 
-def _field(kind: Descriptor, name: str) -> FieldDescriptor:
+def _field(kind: Descriptor | None, name: str) -> FieldDescriptor:
+    if kind is None:  # the name before the dot is no message
+        raise invalid(f'Unknown name "{name}": cannot find field in a plain value.')
     field: FieldDescriptor | None = kind.fields_by_name.get(name)
     field = field or kind.fields_by_camelcase_name.get(name)
     if field is None:

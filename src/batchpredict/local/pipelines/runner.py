@@ -80,7 +80,7 @@ class PipelineRunner:
         return arguments
 
     def _task_arguments(self, task: Any, store: IOStore) -> dict[str, Any]:
-        arguments = OrchestratorUtils.make_task_arguments(task.inputs, store)
+        arguments: dict[str, Any] = OrchestratorUtils.make_task_arguments(task.inputs, store)
         for name, spec in task.inputs.parameters.items():
             if spec.HasField("runtime_value"):
                 constant = plain_numbers(arguments[name])

@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class RunContext:
         logs: Folder with one log for each task.
         work: Folder for the processes' temporary files.
         environment: Variables of every container.
+        error_of: Returns the error of the Vertex AI resource of a name, or "".
     """
 
     constants: Mapping[str, str]
@@ -51,6 +52,7 @@ class RunContext:
     environment: Mapping[str, str]
     slots: threading.Semaphore
     cancelled: threading.Event
+    error_of: Callable[[str], str]
 
     def mounted(self, uri: str) -> str:
         """Return the path by which a step reaches ``uri``."""
@@ -116,8 +118,20 @@ def _run_process(
         raise TaskFailed(f"{path}: cancelled (log: {log_path})")
     if code:
         cause = last_exception(log_path.read_text(errors="replace"))
+        cause += _job_error(context, path)
         ended = f"exit code {code}" if code > 0 else f"signal {-code}"
         raise TaskFailed(f"{path}: {cause} ({ended}, log: {log_path})")
+
+
+def _job_error(context: RunContext, path: str) -> str:
+    """Return the error of the job that a step started: Google's launcher leaves it out."""
+    resources = context.store.path(f"{context.root}/{path}/gcp_resources")
+    try:
+        uri = json.loads(resources.read_text())["resources"][0]["resourceUri"]
+    except (OSError, ValueError, LookupError):
+        return ""
+    error = context.error_of(uri.partition("/v1/")[2])
+    return f" The job says: {error}" if error else ""
 
 
 def _wait(process: Process, cancelled: threading.Event) -> int:

@@ -21,13 +21,9 @@ class Staged:
         self._hasher = Hasher()
 
     def write(self, chunk: bytes) -> None:
-        """Append ``chunk``; when that fails nothing of the file remains."""
-        try:
-            with self.path.open("ab") as file:
-                file.write(chunk)
-        except OSError:
-            self.discard()
-            raise
+        """Append ``chunk``; after a failure the owner can only discard."""
+        with self.path.open("ab") as file:
+            file.write(chunk)
         self._hasher.update(chunk)
         self.size += len(chunk)
 

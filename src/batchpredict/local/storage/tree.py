@@ -72,12 +72,10 @@ class Tree:
     def names(self, bucket: str, prefix: str = "") -> list[str]:
         """Return files below a prefix, and folders with a slash at their end, in order."""
         folder = prefix.rpartition("/")[0]
-        if folder and object_name_problem(folder):
-            return []  # such as "..", "a//b" or "/": no object has it
         try:
             base = self.path(bucket, folder)
         except StorageError:
-            return []
+            return []  # such as "..", "a//b" or a link: no object is below it
         names = [f"{folder}/"] if folder and base.is_dir() else []
         names += _walk(base, f"{folder}/" if folder else "", prefix)
         return sorted(name for name in names if not object_name_problem(name))

@@ -37,6 +37,9 @@ def check_request(job: Any) -> None:
         raise ServiceError(code_pb2.UNIMPLEMENTED, message)
     if job.generate_explanation:
         raise ServiceError(code_pb2.UNIMPLEMENTED, "generate_explanation is not served here")
+    for uri in (*source.gcs_source.uris, target.gcs_destination.output_uri_prefix):
+        if not uri.startswith("gs://") or ".." in uri.split("/"):
+            raise invalid(f"{uri!r} is not a Cloud Storage URI")
     check_instance_config(job.instance_config)
 
 
@@ -79,18 +82,20 @@ def run_batch_prediction(
 def _inputs(uris: Sequence[str], store: ObjectStore) -> list[Path]:
     paths: list[Path] = []
     for uri in uris:
-        prefix, star, _ = uri.partition("*")
-        if star:
-            root = store.path(prefix.rpartition("/")[0])
-            pattern = str(root / uri[len(prefix.rpartition("/")[0]) + 1 :])
-            found = sorted(Path(name) for name in glob.glob(pattern, recursive=True))
-        else:
-            found = [store.path(uri)]
-        files = [path for path in found if path.is_file()]
+        names = _matches(uri, store) if "*" in uri else [uri]
+        files = [path for path in map(store.path, names) if path.is_file()]
         if not files:
             raise not_found(f"input {uri}")
         paths += files
     return paths
+
+
+def _matches(uri: str, store: ObjectStore) -> list[str]:
+    """Return the URIs that a wildcard stands for; ``*`` is the only special character."""
+    folder = uri.partition("*")[0].rpartition("/")[0]
+    pattern = "*".join(glob.escape(text) for text in uri[len(folder) + 1 :].split("*"))
+    names = glob.glob(pattern, root_dir=store.path(folder), recursive=True)
+    return sorted(f"{folder}/{name}" for name in names)
 
 
 def _directory(job: Any, model: Any) -> str:

@@ -87,10 +87,14 @@ class EndpointService:
             kept = [it for it in endpoint.deployed_models if it.id != request.deployed_model_id]
             if len(kept) == len(endpoint.deployed_models):
                 raise not_found(f"deployed model {request.deployed_model_id}")
-            endpoint.deployed_models = kept
             split = dict(request.traffic_split) or dict(endpoint.traffic_split)
-            split.pop(request.deployed_model_id, None)
-            endpoint.traffic_split = split
+            left = {it.id: split[it.id] for it in kept if split.get(it.id)}
+            if kept and (len(left) < sum(map(bool, split.values())) or sum(left.values()) != 100):
+                message = "traffic_split must give all 100 to models that stay deployed"
+                raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
+            endpoint.deployed_models = kept
+            endpoint.traffic_split = left
+            endpoint.update_time = datetime.datetime.now(datetime.UTC)
 
         self._resources.update(request.endpoint, remove)
         reply = types.UndeployModelResponse()
@@ -113,7 +117,11 @@ def _add(endpoint: Any, deployed: Any, wanted: Mapping[str, int]) -> None:
     if not split:
         split = dict(endpoint.traffic_split) or {deployed.id: 100}
     unknown = set(split) - known - {deployed.id}
-    if unknown or sum(split.values()) != 100:
+    if deployed.id in known:
+        raise ServiceError(
+            code_pb2.ALREADY_EXISTS, f"deployed model {deployed.id} exists already."
+        )
+    if unknown or sum(split.values()) != 100 or min(split.values()) < 0:
         raise invalid(f"traffic_split {dict(wanted)} must name deployed models and sum to 100")
     endpoint.deployed_models.append(deployed)
     endpoint.traffic_split = split

@@ -1,12 +1,14 @@
 """ModelService: upload, versions, get, list, delete."""
 
 import datetime
+import threading
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import empty_pb2
+from google.rpc import code_pb2
 
-from batchpredict.local.vertex.errors import invalid, not_found
+from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.operations import Operations, new_id
 from batchpredict.local.vertex.state import Resources
@@ -25,27 +27,34 @@ class ModelService:
     def __init__(self, resources: Resources, operations: Operations) -> None:
         self._resources = resources
         self._operations = operations
+        self._uploading = threading.Lock()  # two uploads must not get the same version number
 
     def upload_model(self, request: Any) -> Any:
         """Add a model, or a new version when the request names a parent model."""
         model = request.model
         if not model.display_name or not model.container_spec.image_uri:
             raise invalid("display_name and container_spec.image_uri are required")
+        with self._uploading:
+            self._add(request, model)
+        reply = types.UploadModelResponse(model=model.name, model_version_id=model.version_id)
+        return self._operations.succeeded(
+            request.parent, reply, types.UploadModelOperationMetadata()
+        )
+
+    def _add(self, request: Any, model: Any) -> None:
         if request.parent_model:
             model.name = self._unversioned(request.parent_model)
             newest = max(int(version.version_id) for version in self._versions(model.name))
             model.version_id = str(newest + 1)
         else:
             model.name = f"{request.parent}/models/{request.model_id or new_id()}"
+            if self._find_versions(model.name):
+                raise ServiceError(code_pb2.ALREADY_EXISTS, f"{model.name} exists already.")
             model.version_id = "1"
             model.version_aliases = [*model.version_aliases, DEFAULT]
         self._claim_aliases(model)
         self._stamp(model)
         self._resources.put(f"{model.name}@{model.version_id}", model)
-        reply = types.UploadModelResponse(model=model.name, model_version_id=model.version_id)
-        return self._operations.succeeded(
-            request.parent, reply, types.UploadModelOperationMetadata()
-        )
 
     @staticmethod
     def _unversioned(name: str) -> str:
@@ -108,7 +117,13 @@ class ModelService:
         return types.ListModelVersionsResponse(models=page, next_page_token=token)
 
     def delete_model(self, request: Any) -> Any:
-        """Delete a model with all its versions."""
-        for version in self._versions(self._unversioned(request.name)):
+        """Delete a model with all its versions, unless an endpoint serves one of them."""
+        versions = self._versions(self._unversioned(request.name))
+        endpoints = self._resources.list(parent_of(request.name), "endpoints")
+        served = {deployed.model for it in endpoints for deployed in it.deployed_models}
+        if versions[0].name in served:
+            message = f"{request.name} is deployed; undeploy it first."
+            raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
+        for version in versions:
             self._resources.delete(f"{version.name}@{version.version_id}")
         return self._operations.succeeded(parent_of(request.name), empty_pb2.Empty())

@@ -36,11 +36,14 @@ CLIENT_WAIT = 3.0
 PARALLEL_STEPS = max(4, 2 * (os.cpu_count() or 1))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
+    """What is known of a run beside its resource; ``unsaved`` is its end when the disk is full."""
+
     states: TaskStates
     cancelled: threading.Event
     finished: threading.Event
+    unsaved: Any = None
 
 
 def _now() -> datetime.datetime:
@@ -133,7 +136,13 @@ class PipelineService:
             environment={**self._environment, "CLOUD_ML_PROJECT_ID": project},
             slots=self._slots,
             cancelled=cancelled,
+            error_of=self._error_of,
         )
+
+    def _error_of(self, name: str) -> str:
+        """Return what a resource says of its own failure, or ""."""
+        resource = self._resources.find(name)
+        return str(getattr(getattr(resource, "error", None), "message", ""))
 
     def _run(
         self,
@@ -162,6 +171,10 @@ class PipelineService:
 
         try:
             self._resources.update(name, end)
+        except OSError as error:
+            failures.append(f"the end of the run could not be saved: {error}")
+            run.unsaved = self._resources.get(name)
+            end(run.unsaved)
         finally:
             run.finished.set()
 
@@ -179,8 +192,10 @@ class PipelineService:
 
     def snapshot(self, name: str) -> Any:
         """Return the job with the states of its tasks as they are now."""
-        job = self._resources.get(name)
         run = self._runs.get(name)
+        if run is not None and run.unsaved is not None:
+            return run.unsaved
+        job = self._resources.get(name)
         if run is not None and job.state in ACTIVE:
             job.job_detail.task_details = run.states.details()
         return job

@@ -1,6 +1,5 @@
 """The resources of one home folder: held as messages, kept as one JSON file each."""
 
-import os
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 
+from batchpredict.local.files import write_whole
 from batchpredict.local.vertex.errors import invalid, not_found
 
 SAFE_NAME = re.compile(r"projects/[\w.:-]+/locations/[a-z0-9-]+/\w+/[\w.-]+(@[\w-]+)?")
@@ -48,9 +48,7 @@ class Resources:
         path = self._root / f"{name}.json"
         with self._lock:
             path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json_format.MessageToJson(kind.pb(message)))
-            os.replace(temporary, path)
+            write_whole(path, json_format.MessageToJson(kind.pb(message)))
             self._data[name] = kind.serialize(message)
 
     def find(self, name: str) -> Any | None:

@@ -1,0 +1,219 @@
+"""How long the main job takes here, warm and cold, beside the same work in one process.
+
+usage: python benchmarks/local_run.py [--runs N]
+
+Prints a table of medians in seconds. "direct" is the sum of the components' own functions, called
+one after another in this process with everything imported, plus ``model.predict`` on the held-back
+rows for the batch prediction. Start-up of the services is shown apart.
+"""
+
+import argparse
+import contextlib
+import datetime
+import io
+import logging
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+warnings.simplefilter("ignore")
+
+from kfp import dsl  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+DATASET = ROOT / "examples" / "penguins.csv"
+STEPS = {
+    "split": ("split-dataset",),
+    "train": ("train-model",),
+    "upload": ("upload-model/check-model", "upload-model/model-upload"),
+    "batch predict": ("batch-predict/model-batch-predict",),
+    "parse": ("parse-predictions",),
+    "evaluate": ("evaluate-predictions",),
+    "gate": ("gate",),
+    "deploy": (
+        "gate-passed/deploy-model/find-or-create-endpoint",
+        "gate-passed/deploy-model/model-deploy",
+        "gate-passed/deploy-model/predict-once",
+    ),
+}
+Times = dict[str, float]
+
+
+def run_here(home: Path, *, warm: bool, runs: int) -> Iterator[tuple[float, Times]]:
+    """Yield start-up seconds and the times of each run over one session."""
+    from batchpredict.local import runs as local_runs
+    from batchpredict.local.session import local_vertex
+    from batchpredict.pipeline_files import read_pipeline
+
+    pipeline = read_pipeline("train_and_batch_predict")
+    with local_vertex(home, warm=warm) as vertex:
+        start_up = max(vertex.sandbox.wait_ready(), vertex.start_seconds)
+        uri = local_runs.import_file(vertex, DATASET)
+        for _ in range(runs):
+            parameters = {"dataset_uri": uri, "target_column": "species"}
+            name = local_runs.start_run(vertex, pipeline, parameters)
+            vertex.services.pipelines.wait(name, None)
+            job = vertex.services.pipelines.snapshot(name)
+            if job.state.name != "PIPELINE_STATE_SUCCEEDED":
+                raise RuntimeError(job.error.message)
+            spent = {step.name: step.seconds for step in local_runs.steps(job)}
+            times = {step: sum(spent[part] for part in parts) for step, parts in STEPS.items()}
+            times["wall time"] = (job.end_time - job.start_time).total_seconds()
+            yield start_up, times
+
+
+def run_directly(folder: Path) -> Times:
+    """Call the components' own functions in this process; return their times."""
+    import json
+
+    import joblib
+    import numpy as np
+
+    from batchpredict.components.evaluate_predictions import evaluate_predictions
+    from batchpredict.components.gate import gate
+    from batchpredict.components.parse_predictions import parse_predictions
+    from batchpredict.components.split_dataset import split_dataset
+    from batchpredict.components.train_model import train_model
+    from batchpredict.runtime.model_files import check_versions
+
+    times: Times = {}
+
+    def timed(name: str, call: Callable[[], Any]) -> Any:
+        started = time.perf_counter()
+        result = call()
+        times[name] = time.perf_counter() - started
+        return result
+
+    def artifact(kind: Any, name: str) -> Any:
+        return kind(name=name, uri=str(folder / name))
+
+    tables = {name: artifact(dsl.Dataset, name) for name in ("train", "test", "instances")}
+    split = timed(
+        "split",
+        lambda: split_dataset.python_func(
+            dataset=dsl.Dataset(uri=str(DATASET)), **tables, target_column="species"
+        ),
+    )
+    model = artifact(dsl.Model, "model")
+    trained = timed(
+        "train",
+        lambda: train_model.python_func(
+            train=tables["train"],
+            model=model,
+            target_column="species",
+            feature_columns=split.feature_columns,
+            task=split.task,
+        ),
+    )
+    timed("upload", lambda: check_versions(model.path, trained.serving_image))
+    shards = folder / "shards"
+    shards.mkdir()
+
+    def predict() -> None:
+        with open(tables["instances"].path) as lines:
+            rows = [json.loads(line) for line in lines]
+        values = [[row[name] for name in split.feature_columns] for row in rows]
+        predictions = joblib.load(Path(model.path) / "model.joblib").predict(np.asarray(values))
+        with (shards / "prediction.results-00000-of-00001").open("w") as out:
+            for row, prediction in zip(rows, predictions, strict=True):
+                out.write(json.dumps({"key": row["key"], "prediction": prediction}) + "\n")
+        (shards / "prediction.errors_stats-00000-of-00001").touch()
+
+    timed("batch predict", predict)
+    predictions = artifact(dsl.Dataset, "predictions")
+    timed(
+        "parse",
+        lambda: parse_predictions.python_func(
+            output_directory=dsl.Artifact(uri=str(shards)),
+            predictions=predictions,
+            failures=artifact(dsl.Dataset, "failures"),
+            summary=artifact(dsl.Artifact, "summary"),
+            metrics=artifact(dsl.Metrics, "parse-metrics"),
+            instances=tables["instances"],
+            labels=trained.labels,
+        ),
+    )
+    evaluated = timed(
+        "evaluate",
+        lambda: evaluate_predictions.python_func(
+            predictions=predictions,
+            truth=tables["test"],
+            target_column="species",
+            task=split.task,
+            metrics=artifact(dsl.Metrics, "metrics"),
+            classification_metrics=artifact(dsl.ClassificationMetrics, "classification"),
+            report=artifact(dsl.HTML, "report"),
+            labels=trained.labels,
+        ),
+    )
+    timed("gate", lambda: gate.python_func(scores=evaluated.scores))
+    times["wall time"] = sum(times.values())
+    return times
+
+
+def medians(samples: list[Times]) -> Times:
+    return {
+        name: statistics.median(sample.get(name, 0.0) for sample in samples)
+        for name in (*STEPS, "wall time")
+    }
+
+
+def help_seconds(runs: int) -> float:
+    """Return the median time from process start to the end of ``--help``."""
+    command = [Path(sys.executable).with_name("batchpredict"), "--help"]
+    samples = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        samples.append(time.perf_counter() - started)
+    return statistics.median(samples)
+
+
+def show(columns: Mapping[str, Times], start_ups: Mapping[str, float]) -> None:
+    print("| step | " + " | ".join(columns) + " |")
+    print("|---|" + "---|" * len(columns))
+    for step in (*STEPS, "wall time"):
+        cells = (f"{times[step]:.2f}" for times in columns.values())
+        print(f"| {step} | " + " | ".join(cells) + " |")
+    print("| start-up, apart | " + " | ".join(f"{it:.2f}" for it in start_ups.values()) + " | |")
+    direct = columns["direct"]["wall time"]
+    ratios = (f"{times['wall time'] / direct:.1f}" for times in columns.values())
+    print("| ratio to direct | " + " | ".join(ratios) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    count = parser.parse_args().runs
+    logging.disable(logging.CRITICAL)
+    samples: dict[str, list[Times]] = {"warm": [], "cold": [], "direct": []}
+    start_ups: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stderr(io.StringIO()):
+        folder = Path(name)
+        (folder / "first").mkdir()
+        run_directly(folder / "first")  # imports everything; not counted
+        for mode in ("warm", "cold"):
+            for start_ups[mode], times in run_here(folder / mode, warm=mode == "warm", runs=count):
+                samples[mode].append(times)
+                place = folder / f"direct-{mode}-{len(samples[mode])}"
+                place.mkdir()
+                samples["direct"].append(run_directly(place))
+    today = datetime.datetime.now(datetime.UTC).date()
+    packages = ("kfp", "google-cloud-pipeline-components", "google-cloud-aiplatform")
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
+    print(f"{today}, {os.cpu_count()} cores, Python {sys.version.split()[0]}, {versions}")
+    print(f"medians of {count} runs, seconds; load {os.getloadavg()[0]:.1f}\n")
+    show({mode: medians(taken) for mode, taken in samples.items()}, start_ups)
+    print(f"\nbatchpredict --help: {help_seconds(max(count, 9)):.3f} s from process start")
+
+
+if __name__ == "__main__":
+    main()
