@@ -169,7 +169,10 @@ PREDICTIONS = (
     "SELECT * FROM (VALUES ('1', 'a', [0.9::DOUBLE, 0.1]), ('2', 'b', [0.2, 0.8]), "
     "('3', NULL, NULL), ('9', 'a', [1, 0])) t(key, label, scores)"
 )
-TRUTH = "SELECT * FROM (VALUES (2, 'b'), (1, 'b'), (3, 'a'), (4, 'a'), (5, NULL), (NULL, 'a')) t(id, y)"
+TRUTH = (
+    "SELECT * FROM (VALUES (2, 'b'), (1, 'b'), (3, 'a'), (4, 'a'), (5, NULL), (NULL, 'a')) "
+    "t(id, y)"
+)
 
 
 def test_rows_are_joined_by_key(sides):

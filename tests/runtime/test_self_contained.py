@@ -64,14 +64,9 @@ def test_the_source_carries_all_that_it_names(name, tmp_path):
 
 @pytest.mark.parametrize("name", COMPONENTS)
 def test_no_function_is_carried_in_vain(name, tmp_path):
-    source, namespace, _ = embedded(name, tmp_path)
-    own = {
-        n: f
-        for n, f in namespace.items()
-        if getattr(f, "__module__", 0) is None
-        or (isinstance(f, FunctionType) and f.__code__.co_filename == "<component>")
-    }
-    own = {n: f for n, f in own.items() if isinstance(f, FunctionType)}
+    _, namespace, _ = embedded(name, tmp_path)
+    functions = {n: f for n, f in namespace.items() if isinstance(f, FunctionType)}
+    own = {n: f for n, f in functions.items() if f.__code__.co_filename == "<component>"}
     used = {g for f in own.values() for g in globals_read(f.__code__)}
     assert set(own) - used == {name}
 

@@ -122,7 +122,7 @@ def test_e211_unknown_hyperparameter(parquet, tmp_path):
     with pytest.raises(ValueError, match=r"^E211 .*'n_estimatorz'.*mean 'n_estimators'"):
         sklearn_estimator(CLASSIFY, "random_forest", 0, {"n_estimatorz": 5})
     arguments = (two_classes(parquet), str(tmp_path / "m"), "y", ["x"], CLASSIFY, "xgboost")
-    with pytest.raises(ValueError, match='^E211 .*no hyperparameter "max_dept"$'):
+    with pytest.raises(ValueError, match=r'^E211 .*no hyperparameter "max_dept"$'):
         train_and_save(*arguments, {"max_dept": 3}, 0)
 
 

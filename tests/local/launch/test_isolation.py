@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from batchpredict.local.launch import shim
+from batchpredict.local.launch import shim_files
 from batchpredict.local.launch.sandbox import Sandbox
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -176,6 +176,6 @@ def test_shim_for_any_path_of_the_interpreter(tmp_path: Path, folder: str) -> No
     python.parent.mkdir()
     python.symlink_to(Path(sys.executable).resolve())
     script = tmp_path / "script"
-    script.write_text(f"{shim._first_line(str(python))}\nimport sys; print(sys.argv[1:])\n")
+    script.write_text(f"{shim_files._first_line(str(python))}\nimport sys; print(sys.argv[1:])\n")
     script.chmod(0o700)
     assert subprocess.check_output([script, "a b", "$c"], text=True) == "['a b', '$c']\n"

@@ -19,7 +19,7 @@ MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count
 
 
 @pytest.fixture(scope="session")
-def doubler(upload_sklearn: Callable[..., str]) -> str:
+def summing(upload_sklearn: Callable[..., str]) -> str:
     inputs = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
     return upload_sklearn(LinearRegression().fit(inputs, inputs @ [2.0, 20.0]))
 
@@ -110,43 +110,43 @@ def test_an_id_that_is_no_name_is_refused(client: Any, endpoint_id: str) -> None
         create(client, endpoint_id)
 
 
-def test_the_first_model_takes_all_traffic(client: Any, endpoint: str, doubler: str) -> None:
-    deployed = deploy(client, endpoint, doubler)
+def test_the_first_model_takes_all_traffic(client: Any, endpoint: str, summing: str) -> None:
+    deployed = deploy(client, endpoint, summing)
     assert shares(client, endpoint) == {deployed.id: 100}
-    assert (deployed.model, deployed.model_version_id) == (doubler, "1")
+    assert (deployed.model, deployed.model_version_id) == (summing, "1")
     assert deployed.display_name == "sklearn"
 
 
-def test_traffic_is_split_as_asked(client: Any, endpoint: str, doubler: str) -> None:
-    first = deploy(client, endpoint, doubler).id
-    second = deploy(client, endpoint, doubler, {"0": 30, first: 70}).id
+def test_traffic_is_split_as_asked(client: Any, endpoint: str, summing: str) -> None:
+    first = deploy(client, endpoint, summing).id
+    second = deploy(client, endpoint, summing, {"0": 30, first: 70}).id
     assert shares(client, endpoint) == {first: 70, second: 30}
-    deploy(client, endpoint, doubler)  # without a split nothing changes
+    deploy(client, endpoint, summing)  # without a split nothing changes
     assert shares(client, endpoint) == {first: 70, second: 30}
 
 
 @pytest.mark.parametrize("split", [{"0": 50}, {"0": 60, "nobody": 40}, {"0": 101}])
 def test_a_split_that_does_not_add_up_is_refused(
-    client: Any, endpoint: str, doubler: str, split: dict[str, int]
+    client: Any, endpoint: str, summing: str, split: dict[str, int]
 ) -> None:
     with pytest.raises(exceptions.BadRequest):
-        deploy(client, endpoint, doubler, split)
+        deploy(client, endpoint, summing, split)
     assert not client.get_endpoint(name=endpoint).deployed_models
 
 
 def test_an_id_of_a_deployed_model_is_taken_once(
-    client: Any, endpoint: str, doubler: str
+    client: Any, endpoint: str, summing: str
 ) -> None:
-    assert deploy(client, endpoint, doubler, id="77").id == "77"
+    assert deploy(client, endpoint, summing, id="77").id == "77"
     with pytest.raises(exceptions.Conflict):
-        deploy(client, endpoint, doubler, id="77")
+        deploy(client, endpoint, summing, id="77")
 
 
 def test_traffic_must_go_somewhere_when_a_model_is_undeployed(
-    client: Any, endpoint: str, doubler: str
+    client: Any, endpoint: str, summing: str
 ) -> None:
-    first = deploy(client, endpoint, doubler).id
-    second = deploy(client, endpoint, doubler, {"0": 30, first: 70}).id
+    first = deploy(client, endpoint, summing).id
+    second = deploy(client, endpoint, summing, {"0": 30, first: 70}).id
     with pytest.raises(exceptions.BadRequest):
         undeploy(client, endpoint, second)
     with pytest.raises(exceptions.BadRequest):
@@ -160,40 +160,40 @@ def test_traffic_must_go_somewhere_when_a_model_is_undeployed(
 
 
 def test_a_model_without_traffic_is_undeployed_as_it_is(
-    client: Any, endpoint: str, doubler: str
+    client: Any, endpoint: str, summing: str
 ) -> None:
-    first = deploy(client, endpoint, doubler).id
-    second = deploy(client, endpoint, doubler).id
+    first = deploy(client, endpoint, summing).id
+    second = deploy(client, endpoint, summing).id
     undeploy(client, endpoint, second)
     assert shares(client, endpoint) == {first: 100}
 
 
 def test_an_endpoint_that_serves_is_not_deleted(
-    client: Any, endpoint: str, doubler: str
+    client: Any, endpoint: str, summing: str
 ) -> None:
-    deploy(client, endpoint, doubler)
+    deploy(client, endpoint, summing)
     with pytest.raises(exceptions.BadRequest, match="deployed"):
         client.delete_endpoint(name=endpoint)
     assert client.get_endpoint(name=endpoint).name == endpoint
 
 
 def test_a_model_that_is_served_is_not_deleted(
-    client: Any, endpoint: str, doubler: str, transport: str, gapic: Callable[[str, str], Any]
+    client: Any, endpoint: str, summing: str, transport: str, gapic: Callable[[str, str], Any]
 ) -> None:
-    deploy(client, endpoint, doubler)
+    deploy(client, endpoint, summing)
     with pytest.raises(exceptions.BadRequest, match="deployed"):
-        gapic("model", transport).delete_model(name=doubler)
+        gapic("model", transport).delete_model(name=summing)
 
 
 def test_a_deployment_needs_a_machine_a_model_and_an_endpoint(
-    client: Any, endpoint: str, doubler: str
+    client: Any, endpoint: str, summing: str
 ) -> None:
     with pytest.raises(exceptions.BadRequest, match="machine_type"):
-        deploy(client, endpoint, doubler, dedicated_resources={})
+        deploy(client, endpoint, summing, dedicated_resources={})
     with pytest.raises(exceptions.NotFound):
         deploy(client, endpoint, f"{PARENT}/models/404")
     with pytest.raises(exceptions.NotFound):
-        deploy(client, f"{PARENT}/endpoints/404", doubler)
+        deploy(client, f"{PARENT}/endpoints/404", summing)
 
 
 def test_a_model_that_does_not_load_is_not_deployed(
@@ -205,17 +205,17 @@ def test_a_model_that_does_not_load_is_not_deployed(
     assert not client.get_endpoint(name=endpoint).deployed_models
 
 
-def test_a_prediction(client: Any, predictor: Any, endpoint: str, doubler: str) -> None:
-    deployed = deploy(client, endpoint, doubler)
+def test_a_prediction(client: Any, predictor: Any, endpoint: str, summing: str) -> None:
+    deployed = deploy(client, endpoint, summing)
     reply = predictor.predict(endpoint=endpoint, instances=instances([1, 1], [3, 0.5]))
     assert list(reply.predictions) == pytest.approx([22.0, 16.0])
     assert reply.deployed_model_id == deployed.id
-    assert (reply.model, reply.model_version_id) == (doubler, "1")
+    assert (reply.model, reply.model_version_id) == (summing, "1")
     assert reply.model_display_name == "sklearn"
 
 
-def test_a_raw_prediction(client: Any, predictor: Any, endpoint: str, doubler: str) -> None:
-    deploy(client, endpoint, doubler)
+def test_a_raw_prediction(client: Any, predictor: Any, endpoint: str, summing: str) -> None:
+    deploy(client, endpoint, summing)
     body = httpbody_pb2.HttpBody(
         data=json.dumps({"instances": [[1, 1]]}).encode(), content_type="application/json"
     )
@@ -249,9 +249,9 @@ def test_the_version_that_was_deployed_answers(
 
 
 def test_what_the_model_refuses_is_an_error_with_its_words(
-    client: Any, predictor: Any, endpoint: str, doubler: str
+    client: Any, predictor: Any, endpoint: str, summing: str
 ) -> None:
-    deploy(client, endpoint, doubler)
+    deploy(client, endpoint, summing)
     with pytest.raises(exceptions.InternalServerError, match="expecting 2 features"):
         predictor.predict(endpoint=endpoint, instances=instances([1, 2, 3]))
 

@@ -135,14 +135,42 @@ def _install(args: list[str]) -> int:
             raise _UnsatisfiedError("a package, but names none")
     except _UnsatisfiedError as error:
         texts, missing = [], [str(error)]
+    missing += _unsatisfied(texts, dependencies)
+    if missing:
+        print(refusal(missing), file=sys.stderr)
+    return 1 if missing else 0
+
+
+def check_plain(args: list[str]) -> list[str] | None:
+    """Checks an install of plain requirements, in the process that asks.
+
+    Args:
+        args: What follows ``pip``.
+
+    Returns:
+        What is not satisfied; None when the arguments need a process of their own: another verb,
+        files, or options that are refused.
+    """
+    special = (*_FILES, *_REFUSED)
+    if _verb(args) != "install" or any(option in special for option, _ in _options(args)):
+        return None
+    texts = list(_requirements(args, Path()))[1:]
+    return _unsatisfied(texts, "--no-deps" not in args) if texts else None
+
+
+def _unsatisfied(texts: list[str], dependencies: bool) -> list[str]:
+    missing = []
     for text in texts:
         try:
             _check(_parse(text), dependencies)
         except _UnsatisfiedError as error:
             missing.append(str(error))
-    if missing:
-        print(f"E321 the step needs {'; '.join(missing)}", file=sys.stderr)
-    return 1 if missing else 0
+    return missing
+
+
+def refusal(missing: list[str]) -> str:
+    """Returns the line that says what a step needs."""
+    return f"E321 the step needs {'; '.join(missing)}"
 
 
 def main(args: list[str]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batchpredict.errors import EnvironmentFault
 
-from . import linux, shim, wire
+from . import linux, shim_files, wire
 from .holder import Holder
 from .plan import GCS_ROOT, Settings
 from .process import Process
@@ -110,7 +110,9 @@ class Sandbox:
     ) -> None:
         self._bin.mkdir(exist_ok=True)
         self._root.mkdir(exist_ok=True)
-        shim.write(Settings(sys.executable, str(self._bin), self.warm, env), str(self._socket))
+        shim_files.write(
+            Settings(sys.executable, str(self._bin), self.warm, env), str(self._socket)
+        )
         reason = self._why_not(isolate)
         if not reason:
             reason = self._launch(env, ports, preload, True)

@@ -1,54 +1,17 @@
 """What runs when a step calls ``python3`` or ``pip``: hands the command to the warm parent.
 
-The files on PATH are written when a sandbox starts, because only then the path of the
-interpreter is known.
+Every command of a step waits for these imports two or three times: keep them few.
 """
 
 import os
 import signal
 import socket
 import sys
-from pathlib import Path
 
 from batchpredict.local.launch import wire
-from batchpredict.local.launch.plan import SHIMS, Settings, plan
+from batchpredict.local.launch.plan import Settings, plan
 
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
-_LONGEST_SHEBANG = 120
-# The exec line is a string to Python and a command to sh, which has no limit and takes spaces.
-_TEMPLATE = """{first}
-import sys
-sys.path.append({package!r})
-from batchpredict.local.launch import shim
-from batchpredict.local.launch.plan import Settings
-shim.main({name!r}, {socket!r}, Settings({python!r}, {bin!r}, {warm!r}, {python_env!r}))
-"""
-
-
-def _first_line(python: str) -> str:
-    if len(python) <= _LONGEST_SHEBANG and not any(c.isspace() for c in python):
-        return f"#!{python} -IS"
-    quoted = python.replace("'", "'\"'\"'")
-    return f"#!/bin/sh\n'''exec' '{quoted}' -IS \"$0\" \"$@\"\n'''"
-
-
-def write(settings: Settings, socket_path: str) -> None:
-    """Writes the shims of a sandbox to its folder."""
-    package = os.path.dirname(sys.modules["batchpredict"].__file__ or "")
-    for name in SHIMS:
-        text = _TEMPLATE.format(
-            first=_first_line(settings.python),
-            package=os.path.dirname(package),
-            name=name,
-            socket=socket_path,
-            python=settings.python,
-            bin=settings.bin,
-            warm=settings.warm,
-            python_env=settings.python_env,
-        )
-        path = Path(settings.bin, name)
-        path.write_text(text, encoding="utf-8", errors="surrogateescape")
-        path.chmod(0o700)
 
 
 def _working_directory() -> str:

@@ -148,7 +148,8 @@ def _serve(config: _Config, control: socket.socket, listener: socket.socket) -> 
     begin = time.monotonic()
     notes = _preload(config.preload) if config.warm else []
     keep = child.open_descriptors() - before
-    server = Server(listener, control)
+    settings = Settings(sys.executable, config.bin, config.warm, os.environ)
+    server = Server(listener, control, settings)
     server.watch_signals()
     if not config.isolate:
         linux.adopt_orphans()
@@ -157,7 +158,6 @@ def _serve(config: _Config, control: socket.socket, listener: socket.socket) -> 
     sys.stderr.flush()
     linux.flush_libc()
     _send(control, ready=time.monotonic() - begin, notes=notes)
-    settings = Settings(sys.executable, config.bin, config.warm, os.environ)
     task = server.serve()
     if task is not None:
         child.become(task, settings, keep)

@@ -43,8 +43,9 @@ class _Scope:
     def title(self, name: str) -> str:
         """Return the display name of a task when it is safe and its own, else its name."""
         titles = [task.task_info.name for task in self.tasks.values()]
-        title = self.tasks[name].task_info.name
-        return str(title) if titles.count(title) == 1 and SAFE_NAME.fullmatch(title) else name
+        title = str(self.tasks[name].task_info.name)
+        is_own = titles.count(title) == 1 and title not in self.tasks
+        return title if is_own and SAFE_NAME.fullmatch(title) else name
 
     def is_ready(self, task: Any) -> bool:
         return set(task.dependent_tasks) <= set(self.ended)

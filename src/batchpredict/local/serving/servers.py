@@ -92,7 +92,8 @@ class ModelServers:
         Raises:
             ServiceError: The image has no local form, or the server could not load the model.
         """
-        key = f"{model.name}@{model.version_id}"
+        # The etag tells a model from another of its name that was uploaded after a deletion.
+        key = f"{model.name}@{model.version_id} {model.etag}"
         with self._lock:
             server = self._servers.setdefault(key, _Server())
             number = list(self._servers).index(key)

@@ -1,0 +1,128 @@
+"""What a session leaves in its home folder, and who may use it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud.aiplatform_v1 import types
+
+from batchpredict.errors import EnvironmentFault
+from batchpredict.images import SKLEARN_SERVING
+from batchpredict.local.network.rpcs import load_rpcs
+from batchpredict.local.runs import PARENT
+from batchpredict.local.session import LocalVertex, local_vertex
+
+RPCS = {rpc.method: rpc for rpc in load_rpcs().values()}
+MODEL = types.Model(display_name="kept", container_spec={"image_uri": SKLEARN_SERVING})
+
+
+def call(vertex: LocalVertex, method: str, **fields: Any) -> Any:
+    rpc = RPCS[method]
+    return vertex.services.call(rpc, rpc.request_type(**fields), {})
+
+
+@contextmanager
+def cold(home: Path) -> Iterator[LocalVertex]:
+    with local_vertex(home, warm=False, isolate=False) as vertex:
+        yield vertex
+
+
+def model_names(vertex: LocalVertex) -> list[str]:
+    return [model.display_name for model in call(vertex, "ListModels", parent=PARENT).models]
+
+
+def test_models_and_endpoints_are_found_by_the_next_session(tmp_path: Path) -> None:
+    with cold(tmp_path) as vertex:
+        call(vertex, "UploadModel", parent=PARENT, model=MODEL, model_id="m")
+        call(vertex, "UploadModel", parent=PARENT, model=MODEL, model_id="dotted.name")
+        call(vertex, "UploadModel", parent=PARENT, model=MODEL, model_id="gone")
+        call(vertex, "DeleteModel", name=f"{PARENT}/models/gone")
+        version = types.Model(MODEL, version_aliases=["default", "new"])
+        parent_model = f"{PARENT}/models/m"
+        call(vertex, "UploadModel", parent=PARENT, model=version, parent_model=parent_model)
+        endpoint = types.Endpoint(display_name="e", labels={"a": "b"})
+        call(vertex, "CreateEndpoint", parent=PARENT, endpoint=endpoint, endpoint_id="e")
+        before = call(vertex, "GetModel", name=f"{PARENT}/models/m")
+    with cold(tmp_path) as vertex:
+        assert call(vertex, "GetModel", name=f"{PARENT}/models/m@new") == before
+        assert before.version_id == "2"
+        assert call(vertex, "GetEndpoint", name=f"{PARENT}/endpoints/e").labels == {"a": "b"}
+        assert len(model_names(vertex)) == 2
+
+
+STARTED_AND_LEFT = """
+import sys, time
+from pathlib import Path
+from google.cloud.aiplatform_v1 import types
+from batchpredict.local.runs import PARENT
+from batchpredict.local.session import local_vertex
+
+spec = {
+    "pipelineInfo": {"name": "sleeper"},
+    "schemaVersion": "2.1.0",
+    "components": {"comp-sleep": {"executorLabel": "exec-sleep"}},
+    "deploymentSpec": {"executors": {"exec-sleep": {"container": {
+        "image": "python:3.11-slim", "command": ["sleep", "600"]}}}},
+    "root": {"dag": {"tasks": {"sleep": {
+        "componentRef": {"name": "comp-sleep"}, "taskInfo": {"name": "sleep"}}}}},
+}
+with local_vertex(Path(sys.argv[1]), warm=False, isolate=False) as vertex:
+    job = types.PipelineJob(
+        pipeline_spec=spec, runtime_config={"gcs_output_directory": "gs://bkt"}
+    )
+    request = types.CreatePipelineJobRequest(
+        parent=PARENT, pipeline_job=job, pipeline_job_id="left"
+    )
+    print(vertex.services.pipelines.create_pipeline_job(request).state.name, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_job_that_a_killed_session_left_running_has_failed(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTED_AND_LEFT, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline() == "PIPELINE_STATE_RUNNING\n"
+        session.kill()
+    with cold(tmp_path) as vertex:
+        job = call(vertex, "GetPipelineJob", name=f"{PARENT}/pipelineJobs/left")
+        assert job.state.name == "PIPELINE_STATE_FAILED"
+        assert "the session ended" in job.error.message
+
+
+def test_two_homes_do_not_see_each_other(tmp_path: Path) -> None:
+    with cold(tmp_path / "a") as one, cold(tmp_path / "b") as other:
+        call(one, "UploadModel", parent=PARENT, model=MODEL)
+        one.store.create_bucket("only-here")
+        assert model_names(one) == ["kept"]
+        assert model_names(other) == []
+        assert not other.store.bucket_exists("only-here")
+
+
+def test_a_home_is_used_by_one_session_at_a_time(tmp_path: Path) -> None:
+    with cold(tmp_path):
+        with pytest.raises(EnvironmentFault, match=f"process {os.getpid()};") as caught:
+            local_vertex(tmp_path).__enter__()
+        assert caught.value.code == "E302"
+    with cold(tmp_path):
+        pass
+
+
+def test_a_home_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(EnvironmentFault, match="--home") as caught:
+        local_vertex(tmp_path / "file" / "home").__enter__()
+    assert caught.value.code == "E301"
+
+
+def test_nothing_of_a_session_outlives_it_but_its_home(tmp_path: Path) -> None:
+    with cold(tmp_path) as vertex:
+        authority = Path(vertex.environment["SSL_CERT_FILE"])
+        assert authority.is_file()
+    assert not authority.parent.exists()
