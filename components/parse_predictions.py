@@ -10,6 +10,7 @@ from batchpredict.runtime.predictions import (
     class_scores,
     failure_of,
     flatten,
+    json_codec,
     read_row,
     recover_key,
     row_key,
@@ -34,6 +35,7 @@ from batchpredict.runtime.shards import (
     parse_error_counts,
     parse_object,
     read_lines,
+    strict_decoder,
 )
 from batchpredict.runtime.tables import (
     count_rows,
@@ -53,6 +55,7 @@ from batchpredict.runtime.tables import (
         class_scores,
         flatten,
         failure_of,
+        json_codec,
         read_row,
         write_rows,
         write_keys,
@@ -70,6 +73,7 @@ from batchpredict.runtime.tables import (
         read_lines,
         parse_object,
         parse_error_counts,
+        strict_decoder,
         sql_name,
         sql_text,
         open_database,

@@ -6,6 +6,7 @@ from batchpredict.runtime.predictions import (
     class_scores,
     failure_of,
     flatten,
+    json_codec,
     read_row,
     recover_key,
     row_key,
@@ -91,20 +92,20 @@ def test_a_failure_keeps_its_instance():
     error = b'"error": {"status": "S", "message": "m"}'
     line = b'{"instance": {"key": "k", "x": [1, "\xc3\xa9"]}, ' + error + b"}\n"
     failure = {"key": "k", "instance": '{"key": "k", "x": [1, "é"]}', "code": "S", "message": "m"}
-    assert read_row(line, "key", []) == (False, failure)
+    assert read_row(line, "key", [], json_codec()) == (False, failure)
 
 
 @pytest.mark.parametrize("raw", ["0", "false", '""', "[]", "null", "{}", '"\\u0000é"', "1e3"])
 def test_every_json_value_is_a_prediction(raw):
-    good, row = read_row(f'{{"key": 5, "prediction": {raw}}}'.encode(), "key", [])
+    good, row = read_row(f'{{"key": 5, "prediction": {raw}}}'.encode(), "key", [], json_codec())
     assert good
     assert row["key"] == "5"
     assert json.loads(row["prediction"]) == json.loads(raw)
 
 
 def test_a_prediction_counts_when_its_error_is_null():
-    assert read_row(b'{"key": "a", "prediction": 1, "error": null}', "key", [])[0]
-    assert not read_row(b'{"key": "a", "prediction": 1, "error": {}}', "key", [])[0]
+    assert read_row(b'{"key": "a", "prediction": 1, "error": null}', "key", [], json_codec())[0]
+    assert not read_row(b'{"key": "a", "prediction": 1, "error": {}}', "key", [], json_codec())[0]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_prediction_counts_when_its_error_is_null():
     ],
 )
 def test_e222_a_line_that_cannot_be_read_is_a_failure(line, key, reason):
-    good, row = read_row(line, "key", [])
+    good, row = read_row(line, "key", [], json_codec())
     assert not good
     assert (row["key"], row["code"], row["instance"]) == (key, "E222", None)
     assert reason in row["message"]
@@ -138,7 +139,7 @@ def test_e222_a_line_that_cannot_be_read_is_a_failure(line, key, reason):
 
 
 def test_a_last_line_without_a_newline_counts_when_it_parses():
-    assert read_row(b'{"key": "a", "prediction": 1}', "key", [])[0]
+    assert read_row(b'{"key": "a", "prediction": 1}', "key", [], json_codec())[0]
 
 
 def test_shards_are_streamed_into_flat_rows(tmp_path):

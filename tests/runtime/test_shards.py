@@ -2,7 +2,13 @@ import json
 
 import pytest
 
-from batchpredict.runtime.shards import list_shards, parse_error_counts, parse_object, read_lines
+from batchpredict.runtime.shards import (
+    list_shards,
+    parse_error_counts,
+    parse_object,
+    read_lines,
+    strict_decoder,
+)
 
 
 def fill(folder, *names):
@@ -84,7 +90,7 @@ def test_a_long_line_is_skipped_but_not_lost(tmp_path):
 )
 def test_a_line_is_parsed_strictly(line, reason):
     with pytest.raises(ValueError, match=reason):
-        parse_object(line)
+        parse_object(line, strict_decoder())
 
 
 def test_a_good_line_is_parsed_whole():
@@ -92,7 +98,7 @@ def test_a_good_line_is_parsed_whole():
         b' {"a": "\\ud83d\\ude00\xc3\xa9\\u0000", "b": [1, 2.5, null, true], "c": {"a": {}}}\r\n'
     )
     parsed = {"a": "\U0001f600é\0", "b": [1, 2.5, None, True], "c": {"a": {}}}
-    assert parse_object(line) == parsed
+    assert parse_object(line, strict_decoder()) == parsed
 
 
 def test_error_statistics_are_python_tuples(tmp_path):

@@ -99,6 +99,8 @@ def test_csv_is_read_as_text_with_missing_cells(con, tmp_path):
 def test_rows_keep_their_order_across_files_of_a_folder(con, tmp_path):
     folder = tmp_path / "a[1]*"
     folder.mkdir()
+    (tmp_path / "a1").mkdir()
+    (tmp_path / "a1" / "part-0.csv").write_text("n\nof another folder\n")
     for part in range(3):
         lines = "".join(f"{n}\n" for n in range(part * 5000, part * 5000 + 5000))
         (folder / f"part-{part}.csv").write_text("n\n" + lines)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from batchpredict.runtime.shards import parse_object, read_lines
+from batchpredict.runtime.shards import parse_object, read_lines, strict_decoder
 
 
 def text_of(key: object) -> str | None:
@@ -101,28 +101,37 @@ def failure_of(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_row(line: bytes | None, key_field: str, labels: list[str]) -> tuple[bool, dict[str, Any]]:
+def json_codec() -> tuple[Any, Any]:
+    """Return a strict decoder, and an encoder that refuses what is no JSON."""
+    import json
+
+    return strict_decoder(), json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
+
+def read_row(
+    line: bytes | None, key_field: str, labels: list[str], codec: tuple[Any, Any]
+) -> tuple[bool, dict[str, Any]]:
     """Turn one line of a results shard into a row of the predictions or of the failures.
 
     Args:
         line: The line; None for one that was too long to read.
         key_field: The field of an instance that holds its key.
         labels: Names of the classes in the model's order.
+        codec: From ``json_codec``.
 
     Returns:
         Whether the line holds a prediction, and the row without its ``source``. A line that
         cannot be read is a failure with the code E222.
     """
-    import json
-
+    decoder, encoder = codec
     try:
         if line is None:
             raise ValueError("the line is too long")
-        row = parse_object(line)
+        row = parse_object(line, decoder)
         key = row_key(row, key_field)
         if row.get("error") is not None or "prediction" not in row:
             return False, {"key": key, **failure_of(row)}
-        raw = json.dumps(row["prediction"], ensure_ascii=False, allow_nan=False)
+        raw = encoder.encode(row["prediction"])
         return True, {"key": key, "prediction": raw, **flatten(row["prediction"], labels)}
     except (ValueError, RecursionError, OverflowError) as error:
         shown = ascii((line or b"").decode(errors="replace")[:200])
@@ -154,7 +163,7 @@ def write_rows(
     import json
     import os
 
-    files, longest = [], 0
+    files, longest, codec = [], 0, json_codec()
     with (
         open(os.path.join(scratch, "predicted.jsonl"), "w", encoding="ascii") as predicted,
         open(os.path.join(scratch, "failed.jsonl"), "w", encoding="ascii") as failed,
@@ -164,7 +173,7 @@ def write_rows(
             for line in read_lines(path):
                 if line is not None and not line.strip():
                     continue
-                good, row = read_row(line, key_field, labels)
+                good, row = read_row(line, key_field, labels, codec)
                 text = json.dumps({**row, "source": name}) + "\n"
                 (predicted if good else failed).write(text)
                 rows, longest = rows + 1, max(longest, len(text))
@@ -193,13 +202,13 @@ def write_keys(path: str, key_field: str, scratch: str) -> int:
         raise ValueError(
             f"E201 there are no instances at {path}; give the file that was predicted"
         )
-    longest = 0
+    longest, decoder = 0, strict_decoder()
     with open(os.path.join(scratch, "inputs.jsonl"), "w", encoding="ascii") as inputs:
         for number, line in enumerate(read_lines(path), start=1):
             if line is not None and not line.strip():
                 continue
             try:
-                row = parse_object(line or b"")
+                row = parse_object(line or b"", decoder)
             except ValueError as error:
                 raise ValueError(f"E202 line {number} of the instances {path}: {error}") from None
             key = text_of(row.get(key_field))

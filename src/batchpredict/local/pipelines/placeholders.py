@@ -15,6 +15,8 @@ CHANNEL = re.compile(
     r"\[(?:'|\")(?P<name>.+?)(?:'|\")\](?P<rest>.*)"
 )
 KEYS = re.compile(r"\['([^']+)'\]")
+KEYED = re.compile(rf"\.metadata({KEYS.pattern})*")
+ESCAPE = re.compile(r"(?P<what>.*)\.json_escape\[(?P<depth>\d)\]")
 STRUCTURED = ('{"Concat": ', '{"IfPresent": ')
 
 
@@ -102,22 +104,31 @@ def _text(value: Any) -> str:
 def _lookup(path: str, executor_input: Mapping[str, Any], constants: Mapping[str, str]) -> Any:
     if path == "":
         return executor_input
+    if escape := ESCAPE.fullmatch(path):
+        text = _text(_lookup(escape["what"], executor_input, constants))
+        for _ in range(int(escape["depth"])):
+            text = json.dumps(text, ensure_ascii=False)[1:-1]
+        return text
     if path in constants:
         return constants[path]
     channel = CHANNEL.fullmatch(path)
-    if channel and channel["kind"] == "parameters":
-        return _parameter(channel["side"], channel["name"], executor_input)
-    if channel:
+    if channel and _is_declared(channel, executor_input):
+        if channel["kind"] == "parameters":
+            return _parameter(channel["side"], channel["name"], executor_input)
         return _artifact(channel["side"], channel["name"], channel["rest"], executor_input)
     if path in (".outputs.output_file", ".outputMetadataUri"):
         return executor_input["outputs"]["outputFile"]
-    escape = re.fullmatch(r"\.json_escape\[(\d)\]", path)
-    if escape:
-        text = _text(executor_input)
-        for _ in range(int(escape[1])):
-            text = json.dumps(text, ensure_ascii=False)[1:-1]
-        return text
     raise ValueError(f"E343 the placeholder {{{{${path}}}}} is not known on this machine")
+
+
+def _is_declared(channel: re.Match[str], executor_input: Mapping[str, Any]) -> bool:
+    """Whether there is such an output; an input may be left out, and stands for null."""
+    side, kind, name, rest = channel.groups()
+    if kind == "parameters":
+        is_known = rest == ("" if side == "inputs" else ".output_file")
+    else:
+        is_known = rest in (".uri", ".name", ".path") or KEYED.fullmatch(rest) is not None
+    return is_known and (side == "inputs" or name in executor_input[side].get(kind, {}))
 
 
 def _parameter(side: str, name: str, executor_input: Mapping[str, Any]) -> Any:

@@ -37,17 +37,26 @@ def load_pipeline(content: Mapping[str, Any]) -> Pipeline:
         raise ValueError(f"E341 this is not a compiled pipeline: {error}") from error
     if not spec.root.dag.tasks:
         raise ValueError("E341 this is not a compiled pipeline: it has no root with tasks")
-    executors = spec.deployment_spec["executors"].items()
     pipeline = Pipeline(
         name=spec.pipeline_info.name,
         root=spec.root,
         components=dict(spec.components),
-        executors={name: utils.struct_to_executor_spec(executor) for name, executor in executors},
+        executors=_executors(spec),
     )
     _check_names(pipeline)
     for name, task in _tasks(pipeline):
         _check_task(name, task)
+        _check_component(name, task, pipeline)
     return pipeline
+
+
+def _executors(spec: Any) -> dict[str, Any]:
+    try:
+        executors = spec.deployment_spec["executors"].items()
+        return {name: utils.struct_to_executor_spec(executor) for name, executor in executors}
+    except (ValueError, KeyError, AttributeError, json_format.ParseError) as error:
+        message = f"E341 this is not a compiled pipeline: its executors cannot be read: {error}"
+        raise ValueError(message) from error
 
 
 def _tasks(pipeline: Pipeline) -> Iterator[tuple[str, Any]]:
@@ -82,3 +91,12 @@ def _check_task(name: str, task: Any) -> None:
         missing = "set_retry"
     if missing:
         raise ValueError(f"E340 task {name!r} uses {missing}, which is not run locally yet")
+
+
+def _check_component(name: str, task: Any, pipeline: Pipeline) -> None:
+    component = pipeline.components.get(task.component_ref.name)
+    if component is None or not (
+        component.WhichOneof("implementation") == "dag"
+        or component.executor_label in pipeline.executors
+    ):
+        raise ValueError(f"E341 this is not a compiled pipeline: nothing carries out task {name!r}")

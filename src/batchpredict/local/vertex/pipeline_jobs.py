@@ -124,6 +124,9 @@ class PipelineService:
             ".pipeline_job_create_time_utc": f"{job.create_time:%Y-%m-%dT%H:%M:%SZ}",
             ".pipeline_job_schedule_time_utc": "",
             ".pipeline_persistent_resource_id": "",
+            ".pipeline_service_account": job.service_account,
+            ".pipeline_network": job.network,
+            ".pipeline_encryption_key_name": job.encryption_spec.kms_key_name,
             ".pipeline_root": root,
         }
         return RunContext(

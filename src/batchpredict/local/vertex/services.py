@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +68,18 @@ class VertexServices:
             "PipelineService": self.pipelines,
         }
 
+    def behaviour(self, rpc: Rpc) -> Callable[..., Any] | None:
+        """Return what carries a method out, or None when it is not emulated."""
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", rpc.method).lower()
+        return getattr(self._services[rpc.service], name, None)
+
     def call(self, rpc: Rpc, request: Any, headers: Mapping[str, str]) -> Any:
         """Carry out one method.
 
         Raises:
             ServiceError: The method refused, or is not emulated (UNIMPLEMENTED).
         """
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", rpc.method).lower()
-        behaviour = getattr(self._services[rpc.service], name, None)
+        behaviour = self.behaviour(rpc)
         if behaviour is None:
             raise unimplemented(f"{rpc.service}.{rpc.method}")
         if "headers" in inspect.signature(behaviour).parameters:

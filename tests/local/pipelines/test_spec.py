@@ -1,0 +1,170 @@
+"""What is refused before anything starts."""
+
+# mypy: disallow-untyped-decorators=False
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kfp import dsl
+from kfp.compiler import Compiler
+
+from batchpredict.local.pipelines.spec import load_pipeline
+
+
+@dsl.component(base_image="python:3.11-slim")
+def say(text: str = "x") -> str:
+    return text
+
+
+@dsl.component(base_image="python:3.11-slim")
+def fill(data: dsl.Output[dsl.Dataset]) -> None:
+    del data
+
+
+@dsl.pipeline(name="plain")
+def plain() -> None:
+    say()
+    fill()
+
+
+@dsl.pipeline(name="loops")
+def loops() -> None:
+    with dsl.ParallelFor(["a", "b"]) as item:
+        say(text=item)
+
+
+@dsl.pipeline(name="nested")
+def nested(flag: bool) -> None:
+    with dsl.If(flag == True):  # noqa: E712
+        with dsl.ParallelFor(["a", "b"]) as item:
+            say(text=item)
+
+
+@dsl.pipeline(name="ends")
+def ends() -> None:
+    with dsl.ExitHandler(say()):
+        say()
+
+
+@dsl.pipeline(name="ignores")
+def ignores() -> None:
+    first = say()
+    say(text=first.output).ignore_upstream_failure()
+
+
+@dsl.pipeline(name="retries")
+def retries() -> None:
+    say().set_retry(2).set_display_name("again and again")
+
+
+def compiled(pipeline: Any, folder: Path) -> dict[str, Any]:
+    path = folder / "pipeline.yaml"
+    Compiler().compile(pipeline, str(path))
+    spec: dict[str, Any] = next(yaml.safe_load_all(path.read_text()))
+    return spec
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> dict[str, Any]:
+    return compiled(plain, tmp_path)
+
+
+def test_a_pipeline_is_read(spec: dict[str, Any]) -> None:
+    pipeline = load_pipeline(spec)
+    assert pipeline.name == "plain"
+    assert set(pipeline.root.dag.tasks) == {"say", "fill"}
+    assert pipeline.executors["exec-say"].container.image == "python:3.11-slim"
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "task", "feature"),
+    [
+        (loops, "for-loop", "dsl.ParallelFor"),
+        (nested, "for-loop", "dsl.ParallelFor"),
+        (ends, "say", "dsl.ExitHandler"),
+        (ignores, "say-2", "ignore_upstream_failure"),
+        (retries, "say", "set_retry"),
+    ],
+)
+def test_a_feature_that_is_not_run_is_refused_and_the_task_named(
+    tmp_path: Path, pipeline: Any, task: str, feature: str
+) -> None:
+    with pytest.raises(ValueError, match="E340") as caught:
+        load_pipeline(compiled(pipeline, tmp_path))
+    assert f"task '{task}" in str(caught.value)
+    assert feature in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"pipelineInfo": {"name": "x"}},
+        {"root": {"dag": {"tasks": {}}}},
+        {"root": 3},
+        {"root": {"dag": "x"}},
+        {"components": []},
+    ],
+)
+def test_what_is_no_pipeline_is_refused(content: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="E341"):
+        load_pipeline(content)
+
+
+UNSAFE = ["../../up", "a/b", "a\\b", "", ".hidden", "a..b", "x" * 200, "new\nline", "nul\0"]
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_an_unsafe_pipeline_name_is_refused(spec: dict[str, Any], name: str) -> None:
+    spec["pipelineInfo"]["name"] = name
+    with pytest.raises(ValueError, match="E342"):
+        load_pipeline(spec)
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_an_unsafe_task_name_is_refused(spec: dict[str, Any], name: str) -> None:
+    tasks = spec["root"]["dag"]["tasks"]
+    tasks[name] = tasks.pop("say")
+    with pytest.raises(ValueError, match="E342"):
+        load_pipeline(spec)
+
+
+@pytest.mark.parametrize("kind", ["parameters", "artifacts"])
+@pytest.mark.parametrize("name", UNSAFE)
+def test_an_unsafe_output_name_is_refused(spec: dict[str, Any], kind: str, name: str) -> None:
+    for component in spec["components"].values():
+        outputs = component["outputDefinitions"].get(kind, {})
+        component["outputDefinitions"][kind] = {name: it for it in outputs.values()}
+    with pytest.raises(ValueError, match="E342"):
+        load_pipeline(spec)
+
+
+def test_an_unsafe_name_inside_a_branch_is_refused(tmp_path: Path) -> None:
+    @dsl.pipeline(name="branch")
+    def branch(flag: bool) -> None:
+        with dsl.If(flag == True):  # noqa: E712
+            say()
+
+    spec = compiled(branch, tmp_path)
+    tasks = spec["components"]["comp-condition-1"]["dag"]["tasks"]
+    tasks["../say"] = tasks.pop("say")
+    with pytest.raises(ValueError, match="E342"):
+        load_pipeline(spec)
+
+
+def test_a_component_that_is_missing_is_refused(spec: dict[str, Any]) -> None:
+    for where in ("components", "executors"):
+        lacking = copy.deepcopy(spec)
+        place = lacking["deploymentSpec"] if where == "executors" else lacking
+        place[where].pop("comp-say" if where == "components" else "exec-say")
+        with pytest.raises(ValueError, match="E341"):
+            load_pipeline(lacking)
+
+
+def test_a_file_without_steps_of_its_own_is_refused(spec: dict[str, Any]) -> None:
+    del spec["deploymentSpec"]
+    with pytest.raises(ValueError, match="E341"):
+        load_pipeline(spec)
