@@ -30,11 +30,19 @@ EXAMPLE = (
     "-p",
     "target_column=species",
 )
+LOOSER = (  # a test may leave its fixtures untyped
+    "--allow-untyped-defs",
+    "--allow-incomplete-defs",
+    "--allow-untyped-calls",
+    "--allow-untyped-decorators",
+    "--no-check-untyped-defs",
+    "--no-warn-return-any",
+)
 CHECKS = (
     ("ruff", "format", "--check", "."),
     ("ruff", "check", "."),
     ("mypy", "-p", "batchpredict"),
-    ("mypy", "tests", "benchmarks", "dev.py"),
+    ("mypy", *LOOSER, "tests", "benchmarks", "dev.py"),
     ("lint-imports",),
     ("batchpredict", "compile", "--check"),
 )
@@ -126,13 +134,13 @@ def pip(*arguments: str) -> None:
 def install(lock_file: str) -> None:
     """Install the locked packages."""
     print(f"Installing {lock_file} …", file=sys.stderr, flush=True)
-    pip("install", "--quiet", "--root-user-action=ignore", "--require-hashes", "-r", lock_file)
+    pip("install", "-qq", "--root-user-action=ignore", "--require-hashes", "-r", lock_file)
 
 
 def link_checkout() -> None:
     """Install this checkout as links, so that an edit counts at once."""
     options = ("--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=strict")
-    pip("install", "--quiet", "--root-user-action=ignore", *options, "--editable", str(ROOT))
+    pip("install", "-qq", "--root-user-action=ignore", *options, "--editable", str(ROOT))
     subprocess.run([str(PYTHON), "-m", "compileall", "-q", str(ROOT / "build")], check=True)
 
 

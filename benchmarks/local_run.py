@@ -168,7 +168,7 @@ def medians(samples: list[Times]) -> Times:
 
 def help_seconds(runs: int) -> float:
     """Return the median time from process start to the end of ``--help``."""
-    command = [Path(sys.executable).with_name("batchpredict"), "--help"]
+    command = [str(Path(sys.executable).with_name("batchpredict")), "--help"]
     samples = []
     for _ in range(runs):
         started = time.perf_counter()
@@ -201,7 +201,8 @@ def main() -> None:
         (folder / "first").mkdir()
         run_directly(folder / "first")  # imports everything; not counted
         for mode in ("warm", "cold"):
-            for start_ups[mode], times in run_here(folder / mode, warm=mode == "warm", runs=count):
+            for start_up, times in run_here(folder / mode, warm=mode == "warm", runs=count):
+                start_ups[mode] = start_up
                 samples[mode].append(times)
                 place = folder / f"direct-{mode}-{len(samples[mode])}"
                 place.mkdir()

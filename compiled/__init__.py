@@ -1,1 +1,1 @@
-"""The compiled YAML of every pipeline and component, reviewed like code and shipped in the wheel."""
+"""The compiled YAML of pipelines and components, reviewed like code, shipped in the wheel."""

@@ -139,7 +139,8 @@ def split_dataset(
             ignore_columns,
             seed,
         )
-        columns, levels = [sql_name(name) for name in features], {}
+        columns = [sql_name(name) for name in features]
+        levels: dict = {}
         if algorithm == "xgboost":
             columns, levels = encode_categories(con, features)
         write_splits(con, key, columns, target_column, paths)

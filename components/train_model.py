@@ -31,6 +31,7 @@ from batchpredict.runtime.training_data import class_labels, read_training, regr
         images.JOBLIB,
         images.NUMPY,
         images.SCIKIT_LEARN,
+        images.SCIPY,
         images.XGBOOST,
     ],
     additional_funcs=[

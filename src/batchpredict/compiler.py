@@ -8,7 +8,7 @@ import pkgutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from kfp.compiler import Compiler
@@ -20,6 +20,8 @@ from batchpredict.errors import RunError, UsageError
 from batchpredict.pipeline_files import unknown
 
 MAX_SOURCE_BYTES = 100_000  # Linux passes at most 128 KiB in one argument, and KFP uses one
+
+READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
 def discover(package: ModuleType) -> dict[str, BaseComponent]:
@@ -109,21 +111,26 @@ def embedded_sources(component: BaseComponent) -> dict[str, str]:
 def undefined_names(source: str) -> set[str]:
     """Return the globals that ``source`` reads but does not define when it runs on its own."""
     namespace: dict[str, Any] = {}
+    module = compile(source, "<component>", "exec")
     try:
-        exec(compile(source, "<component>", "exec"), namespace)
+        exec(module, namespace)
     except NameError as error:  # a default or an annotation: evaluated when the source is loaded
         return {str(error.name)}
-    functions = [value for value in namespace.values() if isinstance(value, FunctionType)]
-    own = [f.__code__ for f in functions if f.__code__.co_filename == "<component>"]
-    read = {name for code in own for name in _globals_read(code)}
-    return read - namespace.keys() - set(dir(builtins))
+    read: set[str] = set()
+    defined = namespace.keys() | set(dir(builtins))
+    for code in _inner_codes(module):
+        steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
+        own = {name for operation, name in steps if operation == "STORE_NAME"}  # of a class body
+        read |= {name for operation, name in steps if operation in READS} - own
+        defined |= {name for operation, name in steps if operation == "STORE_GLOBAL"}
+    return read - defined
 
 
-def _globals_read(code: CodeType) -> Iterator[str]:
-    yield from (step.argval for step in dis.get_instructions(code) if step.opname == "LOAD_GLOBAL")
+def _inner_codes(code: CodeType) -> Iterator[CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            yield from _globals_read(constant)
+            yield constant
+            yield from _inner_codes(constant)
 
 
 def write_compiled(folder: Path, files: Mapping[Path, BaseComponent]) -> list[Path]:

@@ -13,6 +13,7 @@ MATPLOTLIB = "matplotlib>=3.10,<4"
 NUMPY = "numpy>=2,<2.5"
 REQUESTS = "requests>=2.32,<3"
 SCIKIT_LEARN = "scikit-learn>=1.6.1,<1.7"
+SCIPY = "scipy>=1.13,<1.16"  # later ones warn about what scikit-learn 1.6 passes to them
 XGBOOST = "xgboost-cpu>=2.1,<2.2"
 
 # The newest prebuilt prediction containers. The packages that train must be of the same minor

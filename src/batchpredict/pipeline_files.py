@@ -6,13 +6,16 @@ Nothing of KFP is imported: the compiled file says all there is to know.
 import difflib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from batchpredict.errors import UsageError
+
+MAX_DEPTH = 100
+MAX_SHOWN = 200
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,35 @@ def read_pipeline(name: str) -> CompiledPipeline:
 def _load_yaml(text: str, path: Path) -> Mapping[str, Any]:
     import yaml
 
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        spec = next(yaml.load_all(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), None)
-    except yaml.YAMLError as error:
-        problem = str(error).replace("\n", " ")
+        for event, depth in _with_depth(yaml.parse(text, loader)):
+            if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
+                message = f"{path} has an alias or is nested deeper than {MAX_DEPTH} levels"
+                raise UsageError("E102", f"{message}, which KFP never writes")
+        spec = next(yaml.load_all(text, loader), None)
+    except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-13-01 is a ValueError
+        problem = " ".join(str(error).split())
         raise UsageError("E102", f"{path} is not YAML: {problem}") from error
     wanted = ("root", "pipelineInfo", "deploymentSpec")
     if not isinstance(spec, dict) or any(not isinstance(spec.get(key), dict) for key in wanted):
         raise UsageError("E102", f"{path} is not a compiled pipeline; compile it with KFP first")
     return spec
+
+
+def _with_depth(events: Iterable[Any]) -> Iterator[tuple[Any, int]]:
+    """Yield each event with the number of lists and objects around it.
+
+    A few bytes of aliases stand for gigabytes, and deep nesting ends the process inside the C
+    parser: both must be seen before anything is constructed.
+    """
+    import yaml
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        yield event, depth
 
 
 def parse_parameters(pipeline: CompiledPipeline, assignments: Sequence[str]) -> dict[str, Any]:
@@ -139,12 +162,18 @@ def check_required(pipeline: CompiledPipeline, values: Mapping[str, Any]) -> Non
 
 
 def _convert(name: str, text: str, kind: str) -> Any:
-    read, meaning = _READERS[kind]
+    unreadable = (_refuse, f"a {kind.lower()}, which only a task can give")
+    read, meaning = _READERS.get(kind, unreadable)
     try:
         return read(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
+        text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
         message = f"parameter {name!r} takes {meaning}, not {text!r}"
         raise UsageError("E105", message) from error
+
+
+def _refuse(text: str) -> Any:
+    raise ValueError(text)
 
 
 def _read_number(text: str) -> float:
@@ -165,6 +194,7 @@ def _json_of(kind: type) -> Callable[[str], Any]:
         value = json.loads(text)
         if not isinstance(value, kind):
             raise ValueError(text)
+        json.dumps(value, allow_nan=False)  # Python reads NaN and 1e999, JSON has neither
         return value
 
     return read

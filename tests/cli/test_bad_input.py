@@ -218,8 +218,8 @@ def test_a_full_disk(tmp_path: Path, size: str) -> None:
         "unshare", "--user", "--map-root-user", "--mount",
         sys.executable, "-c",
         "import os, subprocess, sys\n"
-        "subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={sys.argv[1]}', 'none', sys.argv[2]],"
-        " check=True)\n"
+        "size, place = f'size={sys.argv[1]}', sys.argv[2]\n"
+        "subprocess.run(['mount', '-t', 'tmpfs', '-o', size, 'none', place], check=True)\n"
         "os.execv(sys.argv[3], sys.argv[3:])",
         size, str(tmp_path),
     ]  # fmt: skip

@@ -13,10 +13,6 @@ from batchpredict.components.parse_predictions import parse_predictions
 from batchpredict.components.split_dataset import split_dataset
 from batchpredict.components.train_model import train_model
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Unknown solver options:UserWarning"),
-]
 PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
 
 

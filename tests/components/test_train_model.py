@@ -18,8 +18,6 @@ from batchpredict.components.split_dataset import split_dataset
 from batchpredict.components.train_model import train_model
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Unknown solver options:UserWarning"),
     pytest.mark.filterwarnings("ignore:No 'allowed_extensions':UserWarning"),
     pytest.mark.filterwarnings("ignore:Loading model.joblib:RuntimeWarning"),
 ]

@@ -126,12 +126,12 @@ def test_without_instances_the_output_is_all_there_is(con, tmp_path):
 
 
 def test_a_line_of_many_megabytes_is_read(con, tmp_path):
-    row = {"key": "a", "prediction": json.dumps("x" * 20_000_000), "source": "s"}
+    row = {"key": "a", "prediction": json.dumps("x" * 40_000_000), "source": "s"}
     text = json.dumps(row) + "\n"
     (tmp_path / "predicted.jsonl").write_text(text)
     (tmp_path / "failed.jsonl").touch()
     load_rows(con, str(tmp_path), len(text))
-    assert con.execute("SELECT length(prediction) FROM predicted").fetchone() == (20_000_002,)
+    assert con.execute("SELECT length(prediction) FROM predicted").fetchone() == (40_000_002,)
 
 
 def test_the_output_is_described(con, tmp_path):

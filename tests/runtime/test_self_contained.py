@@ -16,10 +16,6 @@ from batchpredict import images
 
 COMPONENTS = ("split_dataset", "train_model", "parse_predictions", "evaluate_predictions", "gate")
 PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Unknown solver options:UserWarning"),
-]
 
 
 def component(name):

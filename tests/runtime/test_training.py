@@ -14,12 +14,6 @@ from batchpredict.runtime.training import (
 )
 from batchpredict.runtime.training_data import class_labels, read_training, regression_target
 
-# scikit-learn 1.6 passes SciPy 1.16 and later an argument that 1.18 removes.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:scipy.optimize:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Unknown solver options:UserWarning"),
-]
-
 NAN, CLASSIFY, REGRESS = float("nan"), "classification", "regression"
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 import sys
 import warnings
+from typing import Any
 
 warnings.simplefilter("ignore")
 from google.cloud import aiplatform, storage  # noqa: E402
@@ -15,13 +16,13 @@ from google.cloud import aiplatform, storage  # noqa: E402
 
 def main(transport: str, template: str, dataset: str) -> None:
     logging.disable(logging.CRITICAL)
-    options = {} if transport == "grpc" else {"api_transport": transport}
+    options: Any = {} if transport == "grpc" else {"api_transport": transport}
     aiplatform.init(project="local-project", location="us-central1", **options)
     client = storage.Client()
     bucket = client.create_bucket(f"sdk-{transport}")
     bucket.blob("data/table.csv").upload_from_filename(dataset)
 
-    job = aiplatform.PipelineJob(
+    job: Any = aiplatform.PipelineJob(
         display_name="from-the-sdk",
         template_path=template,
         pipeline_root=f"gs://{bucket.name}/root",
@@ -34,8 +35,9 @@ def main(transport: str, template: str, dataset: str) -> None:
         enable_caching=False,
     )
     job.run()
-    model = aiplatform.Model.list(filter=f'display_name="sdk-{transport}"')[0]
-    again = aiplatform.Model(model.resource_name)
+    model: Any = aiplatform.Model.list(filter=f'display_name="sdk-{transport}"')[0]
+    again: Any = aiplatform.Model(model.resource_name)
+    batch: Any
     [batch] = [
         it
         for it in aiplatform.BatchPredictionJob.list()
@@ -49,7 +51,7 @@ def main(transport: str, template: str, dataset: str) -> None:
         if "prediction.results" in blob.name
         for line in blob.download_as_bytes().splitlines()
     ]
-    endpoint = aiplatform.Endpoint.list(filter=f'display_name="sdk-{transport}"')[0]
+    endpoint: Any = aiplatform.Endpoint.list(filter=f'display_name="sdk-{transport}"')[0]
     instance = ["Torgersen", 39.1, 18.7, 181.0, 3750.0, "male", 2007.0]
     answer = endpoint.predict(instances=[instance, instance])
     print(

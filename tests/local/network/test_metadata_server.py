@@ -60,7 +60,5 @@ def test_an_unknown_key_is_404(server: MetadataServer, key: str) -> None:
         ("/storage/v1/b", FLAVOR, False),
     ],
 )
-def test_which_requests_are_meant_for_it(
-    path: str, headers: dict[str, str], meant: bool
-) -> None:
+def test_which_requests_are_meant_for_it(path: str, headers: dict[str, str], meant: bool) -> None:
     assert MetadataServer.serves(HttpRequest("GET", path, (), headers)) is meant

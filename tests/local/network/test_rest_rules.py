@@ -84,9 +84,7 @@ def sent(rpc: Rpc, rule: Mapping[str, str], message: Any) -> HttpRequest:
 
 def flatten(query: Any, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(query, dict):
-        return [
-            pair for key, value in query.items() for pair in flatten(value, f"{prefix}{key}.")
-        ]
+        return [pair for key, value in query.items() for pair in flatten(value, f"{prefix}{key}.")]
     if isinstance(query, list):
         return [pair for item in query for pair in flatten(item, prefix)]
     text = str(query).lower() if isinstance(query, bool) else str(query)
@@ -104,9 +102,7 @@ def test_what_google_s_client_sends_is_found_again(path: str) -> None:
             message.http_body.data = b"raw"
         seen: list[tuple[Rpc, Any]] = []
 
-        def note(
-            rpc: Rpc, request: Any, _: Mapping[str, str], seen: list[Any] = seen
-        ) -> Any:
+        def note(rpc: Rpc, request: Any, _: Mapping[str, str], seen: list[Any] = seen) -> Any:
             seen.append((rpc, request))
             return rpc.response_type()
 

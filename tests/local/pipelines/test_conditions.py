@@ -40,7 +40,7 @@ def compiled(pipeline: Any, folder: Path) -> list[str]:
 
 
 def pipeline_with(condition: Callable[[Any], Any], kind: type) -> Any:
-    def pipeline(x) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    def pipeline(x) -> None:  # type: ignore[no-untyped-def]
         with dsl.If(condition(x)):
             nothing()
 

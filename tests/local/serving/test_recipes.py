@@ -14,9 +14,7 @@ PREFIX = "us-docker.pkg.dev/vertex-ai/prediction"
 
 
 def model(image: str, **spec: Any) -> Any:
-    return types.Model(
-        artifact_uri="gs://b/m", container_spec={"image_uri": image, **spec}
-    )
+    return types.Model(artifact_uri="gs://b/m", container_spec={"image_uri": image, **spec})
 
 
 def refusal(image: str) -> ServiceError:

@@ -145,9 +145,7 @@ def test_object_lines(client: Any, bucket: Bucket, naming: str) -> None:
     assert [row["prediction"] for row in found] == pytest.approx([22, 40])
 
 
-def test_a_key_and_included_fields_as_an_array(
-    client: Any, bucket: Bucket, summing: str
-) -> None:
+def test_a_key_and_included_fields_as_an_array(client: Any, bucket: Bucket, summing: str) -> None:
     rows = [{"id": n, "junk": "x", "b": n, "a": 1} for n in range(3)]
     config = {
         "key_field": "id",
@@ -214,9 +212,7 @@ def test_a_missing_input_is_not_found(client: Any, bucket: Bucket, summing: str)
     assert uri in job.error.message
 
 
-def test_a_line_that_is_no_json_fails_the_job(
-    client: Any, bucket: Bucket, summing: str
-) -> None:
+def test_a_line_that_is_no_json_fails_the_job(client: Any, bucket: Bucket, summing: str) -> None:
     uri = bucket.write("in.jsonl", [1, 1])
     with bucket.path(uri).open("a") as file:
         file.write("nonsense\n")

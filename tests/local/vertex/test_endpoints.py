@@ -134,9 +134,7 @@ def test_a_split_that_does_not_add_up_is_refused(
     assert not client.get_endpoint(name=endpoint).deployed_models
 
 
-def test_an_id_of_a_deployed_model_is_taken_once(
-    client: Any, endpoint: str, summing: str
-) -> None:
+def test_an_id_of_a_deployed_model_is_taken_once(client: Any, endpoint: str, summing: str) -> None:
     assert deploy(client, endpoint, summing, id="77").id == "77"
     with pytest.raises(exceptions.Conflict):
         deploy(client, endpoint, summing, id="77")
@@ -168,9 +166,7 @@ def test_a_model_without_traffic_is_undeployed_as_it_is(
     assert shares(client, endpoint) == {first: 100}
 
 
-def test_an_endpoint_that_serves_is_not_deleted(
-    client: Any, endpoint: str, summing: str
-) -> None:
+def test_an_endpoint_that_serves_is_not_deleted(client: Any, endpoint: str, summing: str) -> None:
     deploy(client, endpoint, summing)
     with pytest.raises(exceptions.BadRequest, match="deployed"):
         client.delete_endpoint(name=endpoint)
@@ -224,7 +220,10 @@ def test_a_raw_prediction(client: Any, predictor: Any, endpoint: str, summing: s
 
 
 def test_the_version_that_was_deployed_answers(
-    client: Any, predictor: Any, endpoint: str, upload_sklearn: Callable[..., str],
+    client: Any,
+    predictor: Any,
+    endpoint: str,
+    upload_sklearn: Callable[..., str],
     gapic: Callable[[str, str], Any],
 ) -> None:
     old = upload_sklearn(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]))

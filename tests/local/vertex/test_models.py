@@ -101,9 +101,7 @@ def test_a_list_is_filtered_and_paged_without_loss(client: Any) -> None:
     title = f"paged-{client.transport.kind}"
     names = {upload(client, display_name=title).model for _ in range(5)}
     upload(client, parent_model=min(names), display_name=title)  # a version is no model
-    request = types.ListModelsRequest(
-        parent=PARENT, filter=f'display_name="{title}"', page_size=2
-    )
+    request = types.ListModelsRequest(parent=PARENT, filter=f'display_name="{title}"', page_size=2)
     pages = list(client.list_models(request).pages)
     assert [len(page.models) for page in pages] == [2, 2, 1]
     assert sorted(model.name for page in pages for model in page.models) == sorted(names)

@@ -70,10 +70,12 @@ def run_container(
         TaskFailed: The command exited with another code than 0, or was cancelled.
     """
     root = f"{context.root}/{path}"
+    structured = {k: value for k, value in arguments.items() if isinstance(value, list | dict)}
     message = executor_input_utils.construct_executor_input(
-        component, dict(arguments), root, block_input_artifact=False
+        component, {**arguments, **_without_nulls(structured)}, root, block_input_artifact=False
     )
     executor_input = _executor_input(context, message, component)
+    executor_input.get("inputs", {}).get("parameterValues", {}).update(structured)
     names = {".pipeline_task_name": path.rpartition("/")[2], ".pipeline_task_uuid": path}
     container = executor.container
     command = resolve_command(
@@ -84,6 +86,15 @@ def run_container(
     with context.slots:
         _run_process(context, path, command, variables)
     return _outputs(context, message, executor_input, component)
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return ``value`` with text for null, which KFP's helper cannot put into a message."""
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items()}
+    return "" if value is None else value
 
 
 def _executor_input(context: RunContext, message: Any, component: Any) -> dict[str, Any]:
