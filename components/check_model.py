@@ -5,27 +5,18 @@ from typing import NamedTuple
 from kfp import dsl
 
 from batchpredict import images
-from batchpredict.runtime.model_files import (
-    check_versions,
-    first_version,
-    ubjson_version,
-    written_with,
+from batchpredict.carrying import carried
+from batchpredict.runtime.model_files import check_versions
+from batchpredict.runtime.vertex_api import (
+    check_display_name,
+    find_model,
 )
-from batchpredict.runtime.vertex_api import check_display_name, find_model, vertex_request
 
 
 @dsl.component(
     base_image=images.PYTHON,
     packages_to_install=[images.GOOGLE_AUTH, images.REQUESTS],
-    additional_funcs=[
-        check_display_name,
-        check_versions,
-        find_model,
-        first_version,
-        ubjson_version,
-        vertex_request,
-        written_with,
-    ],
+    additional_funcs=carried(check_display_name, check_versions, find_model),
 )
 def check_model(
     model: dsl.Input[dsl.Model],

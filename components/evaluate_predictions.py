@@ -6,53 +6,21 @@ from kfp import dsl
 from kfp.dsl import HTML, ClassificationMetrics, Dataset, Input, Metrics, Output
 
 from batchpredict import images
+from batchpredict.carrying import carried
 from batchpredict.runtime.evaluation import (
-    class_table,
-    classification_metrics_of,
     confusion_of,
-    regression_metrics_of,
     roc_curves,
-    score_metrics,
     scores_of,
     usable_scores,
-    worst_rows,
 )
-from batchpredict.runtime.evaluation_data import check_numeric_truth, join_predictions, load_side
-from batchpredict.runtime.figures import (
-    draw,
-    figure_svg,
-    new_figure,
-    plot_confusion,
-    plot_histogram,
-    plot_roc,
-    plot_truth,
-    shortened,
+from batchpredict.runtime.evaluation_data import (
+    check_numeric_truth,
+    join_predictions,
+    load_side,
 )
-from batchpredict.runtime.report_template import report_template
-from batchpredict.runtime.reports import (
-    classification_figures,
-    confusion_figure,
-    histogram_figure,
-    metric_rows,
-    regression_figures,
-    roc_figure,
-    truth_figure,
-    write_report,
-)
+from batchpredict.runtime.reports import write_report
 from batchpredict.runtime.split_checks import check_choice
-from batchpredict.runtime.tables import (
-    absent_column,
-    column_types,
-    count_rows,
-    csv_header,
-    file_format,
-    load_table,
-    open_database,
-    sql_name,
-    sql_text,
-    table_files,
-    table_reader,
-)
+from batchpredict.runtime.tables import open_database
 
 
 @dsl.component(
@@ -64,49 +32,18 @@ from batchpredict.runtime.tables import (
         images.NUMPY,
         images.SCIKIT_LEARN,
     ],
-    additional_funcs=[
-        class_table,
-        classification_metrics_of,
-        confusion_of,
-        regression_metrics_of,
-        roc_curves,
-        score_metrics,
-        scores_of,
-        usable_scores,
-        worst_rows,
+    additional_funcs=carried(
+        check_choice,
         check_numeric_truth,
+        confusion_of,
         join_predictions,
         load_side,
-        draw,
-        figure_svg,
-        new_figure,
-        plot_confusion,
-        plot_histogram,
-        plot_roc,
-        plot_truth,
-        shortened,
-        classification_figures,
-        confusion_figure,
-        histogram_figure,
-        metric_rows,
-        regression_figures,
-        report_template,
-        roc_figure,
-        truth_figure,
-        write_report,
-        check_choice,
-        absent_column,
-        column_types,
-        count_rows,
-        csv_header,
-        file_format,
-        load_table,
         open_database,
-        sql_name,
-        sql_text,
-        table_files,
-        table_reader,
-    ],
+        roc_curves,
+        scores_of,
+        usable_scores,
+        write_report,
+    ),
 )
 def evaluate_predictions(
     predictions: Input[Dataset],

@@ -3,25 +3,17 @@
 from kfp import dsl
 
 from batchpredict import images
+from batchpredict.carrying import carried
 from batchpredict.runtime.vertex_api import (
     check_display_name,
-    endpoint_id,
     get_or_create_endpoint,
-    vertex_request,
-    wait_for,
 )
 
 
 @dsl.component(
     base_image=images.PYTHON,
     packages_to_install=[images.GOOGLE_AUTH, images.REQUESTS],
-    additional_funcs=[
-        check_display_name,
-        endpoint_id,
-        get_or_create_endpoint,
-        vertex_request,
-        wait_for,
-    ],
+    additional_funcs=carried(check_display_name, get_or_create_endpoint),
 )
 def find_or_create_endpoint(
     endpoint: dsl.Output[dsl.Artifact], display_name: str, project: str, location: str

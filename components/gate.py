@@ -5,10 +5,11 @@ from typing import NamedTuple
 from kfp import dsl
 
 from batchpredict import images
+from batchpredict.carrying import carried
 from batchpredict.runtime.gating import judge
 
 
-@dsl.component(base_image=images.PYTHON, additional_funcs=[judge])
+@dsl.component(base_image=images.PYTHON, additional_funcs=carried(judge))
 def gate(
     scores: dict,
     metric: str = "auto",

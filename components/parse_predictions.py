@@ -6,15 +6,8 @@ from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
 
 from batchpredict import images
+from batchpredict.carrying import carried
 from batchpredict.runtime.predictions import (
-    class_scores,
-    failure_of,
-    flatten,
-    json_codec,
-    read_row,
-    recover_key,
-    row_key,
-    text_of,
     write_keys,
     write_rows,
 )
@@ -24,61 +17,39 @@ from batchpredict.runtime.reconciliation import (
     count_output,
     describe_output,
     load_rows,
-    missing_rows,
     reconcile,
     write_summary,
     write_tables,
 )
 from batchpredict.runtime.shards import (
     list_shards,
-    order_shards,
     parse_error_counts,
-    parse_object,
-    read_lines,
-    strict_decoder,
 )
 from batchpredict.runtime.tables import (
     count_rows,
     open_database,
-    sql_name,
-    sql_text,
 )
 
 
 @dsl.component(
     base_image=images.PYTHON,
     packages_to_install=[images.DUCKDB],
-    additional_funcs=[
-        text_of,
-        row_key,
-        recover_key,
-        class_scores,
-        flatten,
-        failure_of,
-        json_codec,
-        read_row,
-        write_rows,
-        write_keys,
-        check_thresholds,
-        load_rows,
-        reconcile,
-        count_output,
-        missing_rows,
-        write_tables,
-        describe_output,
-        write_summary,
+    additional_funcs=carried(
         check_counts,
-        list_shards,
-        order_shards,
-        read_lines,
-        parse_object,
-        parse_error_counts,
-        strict_decoder,
-        sql_name,
-        sql_text,
-        open_database,
+        check_thresholds,
+        count_output,
         count_rows,
-    ],
+        describe_output,
+        list_shards,
+        load_rows,
+        open_database,
+        parse_error_counts,
+        reconcile,
+        write_keys,
+        write_rows,
+        write_summary,
+        write_tables,
+    ),
 )
 def parse_predictions(
     output_directory: Input[Artifact],

@@ -5,14 +5,17 @@ from typing import NamedTuple
 from kfp import dsl
 
 from batchpredict import images
-from batchpredict.runtime.smoke import first_instance, smoke_predict
-from batchpredict.runtime.vertex_api import vertex_request
+from batchpredict.carrying import carried
+from batchpredict.runtime.smoke import (
+    first_instance,
+    smoke_predict,
+)
 
 
 @dsl.component(
     base_image=images.PYTHON,
     packages_to_install=[images.GOOGLE_AUTH, images.REQUESTS],
-    additional_funcs=[first_instance, smoke_predict, vertex_request],
+    additional_funcs=carried(first_instance, smoke_predict),
 )
 def predict_once(
     endpoint: dsl.Input[dsl.Artifact],

@@ -6,67 +6,34 @@ from kfp import dsl
 from kfp.dsl import Dataset, Input, Output
 
 from batchpredict import images
-from batchpredict.runtime.split_checks import (
-    check_choice,
-    check_key,
-    check_rows,
-    check_split_columns,
-    check_split_options,
-)
+from batchpredict.carrying import carried
+from batchpredict.runtime.split_checks import check_split_options
 from batchpredict.runtime.splitting import (
-    decide_task,
     encode_categories,
-    normalise,
-    number_of,
-    numeric_columns,
-    place_rows,
     prepare_split,
     write_splits,
 )
 from batchpredict.runtime.tables import (
-    absent_column,
-    column_types,
     count_rows,
-    csv_header,
-    file_format,
-    load_table,
     open_database,
     sql_name,
-    sql_text,
     table_files,
-    table_reader,
 )
 
 
 @dsl.component(
     base_image=images.PYTHON,
     packages_to_install=[images.DUCKDB],
-    additional_funcs=[
-        check_choice,
+    additional_funcs=carried(
         check_split_options,
-        check_split_columns,
-        check_key,
-        numeric_columns,
-        number_of,
-        decide_task,
-        normalise,
-        check_rows,
-        place_rows,
-        prepare_split,
-        encode_categories,
-        write_splits,
-        sql_name,
-        sql_text,
-        open_database,
-        absent_column,
-        table_files,
-        file_format,
-        csv_header,
-        table_reader,
-        load_table,
         count_rows,
-        column_types,
-    ],
+        encode_categories,
+        open_database,
+        prepare_split,
+        sql_name,
+        table_files,
+        write_splits,
+    ),
 )
 def split_dataset(
     dataset: Input[Dataset],

@@ -6,22 +6,9 @@ from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
 from batchpredict import images
-from batchpredict.runtime.split_checks import (
-    check_choice,
-)
-from batchpredict.runtime.tables import (
-    absent_column,
-)
-from batchpredict.runtime.training import (
-    sklearn_estimator,
-    sklearn_pipeline,
-    train_and_save,
-    train_sklearn,
-    train_xgboost,
-    whole_numbers,
-    xgboost_parameters,
-)
-from batchpredict.runtime.training_data import class_labels, read_training, regression_target
+from batchpredict.carrying import carried
+from batchpredict.runtime.split_checks import check_choice
+from batchpredict.runtime.training import train_and_save
 
 
 @dsl.component(
@@ -34,20 +21,7 @@ from batchpredict.runtime.training_data import class_labels, read_training, regr
         images.SCIPY,
         images.XGBOOST,
     ],
-    additional_funcs=[
-        check_choice,
-        absent_column,
-        read_training,
-        whole_numbers,
-        class_labels,
-        regression_target,
-        sklearn_estimator,
-        sklearn_pipeline,
-        train_sklearn,
-        xgboost_parameters,
-        train_xgboost,
-        train_and_save,
-    ],
+    additional_funcs=carried(check_choice, train_and_save),
 )
 def train_model(
     train: Input[Dataset],

@@ -80,6 +80,11 @@ def test_the_whole_executor_input_is_json() -> None:
     assert json.loads(resolve("{{$}}")[0]) == INPUT
 
 
+def test_a_path_begins_where_the_step_finds_the_store() -> None:
+    item = "{{$.inputs.artifacts['model'].path}}"
+    assert resolve_command([item], INPUT, CONSTANTS, r"/home/\1/") == [r"/home/\1/b/m"]
+
+
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_json_escape_makes_it_part_of_a_string(depth: int) -> None:
     text = resolve(f"{{{{$.json_escape[{depth}]}}}}")[0]

@@ -52,7 +52,10 @@ def resolve_constant(
 
 
 def resolve_command(
-    command: Sequence[str], executor_input: Mapping[str, Any], constants: Mapping[str, str]
+    command: Sequence[str],
+    executor_input: Mapping[str, Any],
+    constants: Mapping[str, str],
+    mount: str = "/gcs/",
 ) -> list[str]:
     """Return the arguments of a container command, every placeholder resolved.
 
@@ -60,10 +63,11 @@ def resolve_command(
         command: Command and arguments as compiled; an item may be a ``Concat`` or ``IfPresent``.
         executor_input: The task's ``ExecutorInput`` as JSON.
         constants: Values of the placeholders of the pipeline and the task, by name.
+        mount: Where the step finds ``gs://``.
     """
 
     def fill(match: re.Match[str]) -> str:
-        return _text(_lookup(match[1], executor_input, constants))
+        return _text(_lookup(match[1], executor_input, constants, mount))
 
     present = _present(executor_input)
     arguments: list[str] = []
@@ -101,11 +105,16 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _lookup(path: str, executor_input: Mapping[str, Any], constants: Mapping[str, str]) -> Any:
+def _lookup(
+    path: str,
+    executor_input: Mapping[str, Any],
+    constants: Mapping[str, str],
+    mount: str = "/gcs/",
+) -> Any:
     if path == "":
         return executor_input
     if escape := ESCAPE.fullmatch(path):
-        text = _text(_lookup(escape["what"], executor_input, constants))
+        text = _text(_lookup(escape["what"], executor_input, constants, mount))
         for _ in range(int(escape["depth"])):
             text = json.dumps(text, ensure_ascii=False)[1:-1]
         return text
@@ -115,7 +124,8 @@ def _lookup(path: str, executor_input: Mapping[str, Any], constants: Mapping[str
     if channel and _is_declared(channel, executor_input):
         if channel["kind"] == "parameters":
             return _parameter(channel["side"], channel["name"], executor_input)
-        return _artifact(channel["side"], channel["name"], channel["rest"], executor_input)
+        found = _artifact(channel["side"], channel["name"], executor_input)
+        return None if found is None else _attribute(found, channel["rest"], mount)
     if path in (".outputs.output_file", ".outputMetadataUri"):
         return executor_input["outputs"]["outputFile"]
     raise ValueError(f"E343 the placeholder {{{{${path}}}}} is not known on this machine")
@@ -137,16 +147,17 @@ def _parameter(side: str, name: str, executor_input: Mapping[str, Any]) -> Any:
     return executor_input.get("inputs", {}).get("parameterValues", {}).get(name)
 
 
-def _artifact(side: str, name: str, rest: str, executor_input: Mapping[str, Any]) -> Any:
+def _artifact(side: str, name: str, executor_input: Mapping[str, Any]) -> Any:
     lists = executor_input.get(side, {}).get("artifacts", {})
     artifacts = lists.get(name, {}).get("artifacts", [])
-    if not artifacts:
-        return None
-    artifact = artifacts[0]
+    return artifacts[0] if artifacts else None
+
+
+def _attribute(artifact: Mapping[str, Any], rest: str, mount: str) -> Any:
     if rest in (".uri", ".name"):
         return artifact.get(rest[1:], "")
     if rest == ".path":
-        return re.sub("^gs://", "/gcs/", artifact["uri"])
+        return re.sub("^gs://", lambda _: mount, artifact["uri"])
     value: Any = artifact.get("metadata", {})
     for key in KEYS.findall(rest):
         value = value.get(key) if isinstance(value, dict) else None

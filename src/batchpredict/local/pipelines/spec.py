@@ -99,4 +99,6 @@ def _check_component(name: str, task: Any, pipeline: Pipeline) -> None:
         component.WhichOneof("implementation") == "dag"
         or component.executor_label in pipeline.executors
     ):
-        raise ValueError(f"E341 this is not a compiled pipeline: nothing carries out task {name!r}")
+        raise ValueError(
+            f"E341 this is not a compiled pipeline: nothing carries out task {name!r}"
+        )

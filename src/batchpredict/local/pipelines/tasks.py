@@ -79,7 +79,10 @@ def run_container(
     names = {".pipeline_task_name": path.rpartition("/")[2], ".pipeline_task_uuid": path}
     container = executor.container
     command = resolve_command(
-        [*container.command, *container.args], executor_input, {**context.constants, **names}
+        [*container.command, *container.args],
+        executor_input,
+        {**context.constants, **names},
+        "/gcs/" if context.sandbox.isolated else f"{context.store.root}/",
     )
     context.store.path(root).mkdir(parents=True, exist_ok=True)
     variables = {variable.name: variable.value for variable in container.env}

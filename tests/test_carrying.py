@@ -1,0 +1,35 @@
+"""A step carries what its calls lead to, no more, in an order that does not depend on chance."""
+
+from pathlib import Path
+
+from batchpredict.carrying import carried
+from batchpredict.runtime import model_files, smoke, vertex_api
+
+
+def names(*functions: object) -> list[str]:
+    return [function.__name__ for function in carried(*functions)]  # type: ignore[arg-type]
+
+
+def test_helpers_of_helpers_are_found() -> None:
+    assert names(model_files.check_versions) == [
+        "written_with",
+        "first_version",
+        "ubjson_version",
+        "check_versions",
+    ]
+
+
+def test_helpers_in_other_modules_are_found() -> None:
+    assert names(smoke.smoke_predict) == ["smoke_predict", "vertex_request"]
+
+
+def test_the_order_is_that_of_the_sources() -> None:
+    functions = [vertex_api.wait_for, smoke.first_instance, model_files.written_with]
+    assert names(*functions) == names(*reversed(functions))
+
+
+def test_functions_of_libraries_and_builtins_are_not_carried() -> None:
+    def uses_a_class(path: str) -> Path:
+        return Path(path)
+
+    assert names(uses_a_class) == ["uses_a_class"]
