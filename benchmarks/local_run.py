@@ -2,15 +2,17 @@
 
 usage: python benchmarks/local_run.py [--runs N]
 
-Prints a table of medians in seconds. "direct" is the sum of the components' own functions, called
-one after another in this process with everything imported, plus ``model.predict`` on the held-back
-rows for the batch prediction. Start-up of the services is shown apart.
+Prints a table of medians in seconds. "direct" calls the components' own functions one after another
+in one process with everything imported; those that talk to Vertex AI talk to the same local services.
+Google's launchers have no function of ours: uploading and deploying are left out there, and the batch
+prediction is ``model.predict`` on the held-back rows. Start-up of the services is shown apart.
 """
 
 import argparse
 import contextlib
 import datetime
 import io
+import json
 import logging
 import os
 import statistics
@@ -19,7 +21,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -47,13 +49,14 @@ STEPS = {
 Times = dict[str, float]
 
 
-def run_here(home: Path, *, warm: bool, runs: int) -> Iterator[tuple[float, Times]]:
-    """Yield start-up seconds and the times of each run over one session."""
+def run_here(home: Path, *, warm: bool, runs: int) -> tuple[float, list[Times], list[Times]]:
+    """Return start-up seconds, the times of each run over one session, and the direct times."""
     from batchpredict.local import runs as local_runs
     from batchpredict.local.session import local_vertex
     from batchpredict.pipeline_files import read_pipeline
 
     pipeline = read_pipeline("train_and_batch_predict")
+    samples = []
     with local_vertex(home, warm=warm) as vertex:
         start_up = max(vertex.sandbox.wait_ready(), vertex.start_seconds)
         uri = local_runs.import_file(vertex, DATASET)
@@ -67,23 +70,41 @@ def run_here(home: Path, *, warm: bool, runs: int) -> Iterator[tuple[float, Time
             spent = {step.name: step.seconds for step in local_runs.steps(job)}
             times = {step: sum(spent[part] for part in parts) for step, parts in STEPS.items()}
             times["wall time"] = (job.end_time - job.start_time).total_seconds()
-            yield start_up, times
+            samples.append(times)
+        direct = direct_in_another_process(vertex.environment, runs) if warm else []
+    return start_up, samples, direct
+
+
+def direct_in_another_process(environment: Mapping[str, str], runs: int) -> list[Times]:
+    """Google's libraries read the address of the metadata server when they are imported."""
+    from batchpredict.local.network.environment import scrubbed
+
+    done = subprocess.run(
+        [sys.executable, __file__, "--runs", str(runs), "--direct"],
+        env={**scrubbed(), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return list(json.loads(done.stdout))
 
 
 def run_directly(folder: Path) -> Times:
     """Call the components' own functions in this process; return their times."""
-    import json
-
     import joblib
     import numpy as np
 
+    from batchpredict.components.check_model import check_model
     from batchpredict.components.evaluate_predictions import evaluate_predictions
+    from batchpredict.components.find_or_create_endpoint import find_or_create_endpoint
     from batchpredict.components.gate import gate
     from batchpredict.components.parse_predictions import parse_predictions
+    from batchpredict.components.predict_once import predict_once
     from batchpredict.components.split_dataset import split_dataset
     from batchpredict.components.train_model import train_model
-    from batchpredict.runtime.model_files import check_versions
+    from batchpredict.local import LOCATION, PROJECT
 
+    name, place = "train-and-batch-predict", {"project": PROJECT, "location": LOCATION}
     times: Times = {}
 
     def timed(name: str, call: Callable[[], Any]) -> Any:
@@ -113,7 +134,17 @@ def run_directly(folder: Path) -> Times:
             task=split.task,
         ),
     )
-    timed("upload", lambda: check_versions(model.path, trained.serving_image))
+    timed(
+        "upload",
+        lambda: check_model.python_func(
+            model=model,
+            unmanaged_model=artifact(dsl.Artifact, "unmanaged"),
+            parent_model=artifact(dsl.Artifact, "parent"),
+            display_name=name,
+            serving_container_image_uri=trained.serving_image,
+            **place,
+        ),
+    )
     shards = folder / "shards"
     shards.mkdir()
 
@@ -155,6 +186,17 @@ def run_directly(folder: Path) -> Times:
         ),
     )
     timed("gate", lambda: gate.python_func(scores=evaluated.scores))
+    endpoint = artifact(dsl.Artifact, "endpoint")
+
+    def deploy() -> None:
+        find_or_create_endpoint.python_func(endpoint=endpoint, display_name=name, **place)
+        predict_once.python_func(
+            endpoint=endpoint,
+            instances=tables["instances"],
+            feature_columns=split.feature_columns,
+        )
+
+    timed("deploy", deploy)
     times["wall time"] = sum(times.values())
     return times
 
@@ -189,31 +231,39 @@ def show(columns: Mapping[str, Times], start_ups: Mapping[str, float]) -> None:
     print("| ratio to direct | " + " | ".join(ratios) + " |")
 
 
+def run_all_directly(runs: int) -> list[Times]:
+    """Return the times of each direct run; a first one, which imports everything, is not counted."""
+    samples = []
+    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stderr(io.StringIO()):
+        for number in range(runs + 1):
+            folder = Path(name) / str(number)
+            folder.mkdir()
+            samples.append(run_directly(folder))
+    return samples[1:]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    count = parser.parse_args().runs
+    parser.add_argument("--direct", action="store_true", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
-    samples: dict[str, list[Times]] = {"warm": [], "cold": [], "direct": []}
-    start_ups: dict[str, float] = {}
-    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stderr(io.StringIO()):
-        folder = Path(name)
-        (folder / "first").mkdir()
-        run_directly(folder / "first")  # imports everything; not counted
-        for mode in ("warm", "cold"):
-            for start_up, times in run_here(folder / mode, warm=mode == "warm", runs=count):
-                start_ups[mode] = start_up
-                samples[mode].append(times)
-                place = folder / f"direct-{mode}-{len(samples[mode])}"
-                place.mkdir()
-                samples["direct"].append(run_directly(place))
+    if arguments.direct:
+        print(json.dumps(run_all_directly(arguments.runs)))
+        return
+    with tempfile.TemporaryDirectory() as name:
+        warm_start, warm, direct = run_here(Path(name) / "warm", warm=True, runs=arguments.runs)
+        cold_start, cold, _ = run_here(Path(name) / "cold", warm=False, runs=arguments.runs)
     today = datetime.datetime.now(datetime.UTC).date()
     packages = ("kfp", "google-cloud-pipeline-components", "google-cloud-aiplatform")
     versions = ", ".join(f"{package} {version(package)}" for package in packages)
     print(f"{today}, {os.cpu_count()} cores, Python {sys.version.split()[0]}, {versions}")
-    print(f"medians of {count} runs, seconds; load {os.getloadavg()[0]:.1f}\n")
-    show({mode: medians(taken) for mode, taken in samples.items()}, start_ups)
-    print(f"\nbatchpredict --help: {help_seconds(max(count, 9)):.3f} s from process start")
+    print(f"medians of {arguments.runs} runs, seconds; load {os.getloadavg()[0]:.1f}\n")
+    columns = {"warm": medians(warm), "cold": medians(cold), "direct": medians(direct)}
+    show(columns, {"warm": warm_start, "cold": cold_start})
+    print(
+        f"\nbatchpredict --help: {help_seconds(max(arguments.runs, 9)):.3f} s from process start"
+    )
 
 
 if __name__ == "__main__":

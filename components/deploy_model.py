@@ -35,6 +35,8 @@ def deploy_model(
 ) -> Outputs:
     """Deploy with Google's ModelDeployOp to the endpoint of a name, made if there is none.
 
+    Models that were deployed there before stay, without traffic, until somebody undeploys them.
+
     Args:
         model: The model version to deploy.
         instances: JSON Lines; the first one is sent as a test.

@@ -61,7 +61,7 @@ def _grpc(kind: Any, environment: dict[str, str]) -> Any:
 
 
 def _rest(kind: Any, environment: dict[str, str]) -> Any:
-    made = kind.get_transport_class("rest")(credentials=AnonymousCredentials(), host=HOST)
+    made = kind.get_transport_class("rest")(credentials=AnonymousCredentials(), host=HOST)  # type: ignore[no-untyped-call]
     made._session.trust_env = False
     made._session.proxies = {"https": environment["HTTPS_PROXY"]}
     made._session.verify = environment["REQUESTS_CA_BUNDLE"]

@@ -62,7 +62,7 @@ def without_helper(number: int) -> int:
 
 @dsl.component(base_image=IMAGE)
 def with_constant(number: int) -> int:
-    return [number + CONSTANT for _ in range(1)][0]
+    return max(number + CONSTANT for _ in range(1))
 
 
 @dsl.component(base_image=IMAGE, additional_funcs=[helper_with_constant])
@@ -158,7 +158,7 @@ def test_a_source_that_is_too_long_to_start_is_refused(monkeypatch: pytest.Monke
 
 def test_a_container_without_python_has_no_source() -> None:
     @dsl.container_component
-    def shell():  # type: ignore[no-untyped-def] # noqa: ANN202
+    def shell():  # type: ignore[no-untyped-def]
         return dsl.ContainerSpec(image=IMAGE, command=["echo", "x"])
 
     assert embedded_sources(shell) == {}

@@ -83,7 +83,8 @@ def start_run(
     try:
         created = vertex.services.pipelines.create_pipeline_job(request)
     except ServiceError as error:
-        raise RunError("E341", error.message) from error
+        code, _, message = error.message.partition(" ")
+        raise RunError(code, message) from error
     folder = run_folder(vertex, created.name)
     (folder / "pipeline.yaml").write_text(pipeline.text)
     return str(created.name)

@@ -28,7 +28,7 @@ def handshake(chain: Path, key: Path, authority: Path, host: str) -> None:
     up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context.wrap_bio(down, up, server_hostname=host)
     server = server_context.wrap_bio(up, down, server_side=True)
-    done = set()
+    done: set[ssl.SSLObject] = set()
     while len(done) < 2:
         for side in (client, server):
             try:

@@ -107,11 +107,11 @@ def test_a_wrong_query_is_an_invalid_argument(api: RestApi, pair: tuple[str, str
     assert found == (400, "INVALID_ARGUMENT")
 
 
-def test_a_refusal_carries_its_code_and_message(recorder: Recorder) -> None:
+def test_a_refusal_carries_its_code_and_message() -> None:
     def refuse(*_: Any) -> Any:
         raise not_found("that")
 
-    status, content = ask(RestApi(RPCS, refuse, {}.get), "GET", f"{PARENT}/models/1")
+    status, content = ask(RestApi(RPCS, refuse, lambda _: None), "GET", f"{PARENT}/models/1")
     assert status == 404
     error = {"code": 404, "message": "that is not found.", "status": "NOT_FOUND"}
     assert content == {"error": error}

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from batchpredict.local.network.http import HttpRequest
 from batchpredict.local.network.rest import RestApi
-from batchpredict.local.network.rpcs import Rpc, load_rpcs, protobuf
+from batchpredict.local.network.rpcs import Rpc, _path_expression, load_rpcs, protobuf
 
 RPCS = load_rpcs()
 WITH_RULES = sorted(path for path, rpc in RPCS.items() if rpc.rules)
@@ -73,7 +74,7 @@ def sent(rpc: Rpc, rule: Mapping[str, str], message: Any) -> HttpRequest:
     """What the generated client would send under this rule."""
     kind = rpc.request_type
     wrapped = kind.wrap(message) if hasattr(kind, "wrap") else message
-    out = path_template.transcode([dict(rule)], protobuf(wrapped))
+    out = path_template.transcode([dict(rule)], protobuf(wrapped))  # type: ignore[no-untyped-call]
     query = json.loads(json_format.MessageToJson(out["query_params"]))
     pairs = [("$alt", "json;enum-encoding=int"), *flatten(query)]
     body = b""
@@ -129,3 +130,21 @@ def test_the_wire_form_of_every_method_is_read_back() -> None:
     for rpc in RPCS.values():
         request = rpc.request_type()
         assert rpc.parse(Rpc.serialize(request)) == request
+
+
+@pytest.mark.parametrize(
+    ("template", "path", "fields"),
+    [
+        ("/v1/{name=a/*}:x", "/v1/a/b:x", {"name": "a/b"}),
+        ("/v1/{name=a/*}:x", "/v1/a/b/c:x", None),
+        ("/v1/{name=a/*}", "/v1/a/b:x", None),
+        ("/v1/{name=a/**}/y", "/v1/a/b/c/y", {"name": "a/b/c"}),
+        ("/v1/{a.b=*}/{c}", "/v1/x/y", {"a__b": "x", "c": "y"}),
+        ("/v1/a.b/{c}", "/v1/aXb/y", None),
+    ],
+)
+def test_a_template_becomes_an_expression(
+    template: str, path: str, fields: dict[str, str] | None
+) -> None:
+    match = re.fullmatch(_path_expression(template), path)
+    assert (match and match.groupdict()) == fields

@@ -104,9 +104,8 @@ def test_one_branch_of_if_elif_else_is_taken(tmp_path: Path, grade: str, size: i
 def test_a_nested_condition_knows_the_outer_names(tmp_path: Path) -> None:
     @dsl.pipeline(name="nested")
     def nested(outer: bool, inner: str) -> None:
-        with dsl.If(outer == True):  # noqa: E712
-            with dsl.If(inner != "x"):
-                nothing()
+        with dsl.If(outer == True), dsl.If(inner != "x"):  # noqa: E712
+            nothing()
 
     given = {"pipelinechannel--outer": True, "pipelinechannel--inner": "x"}
     assert [holds(it, given) for it in compiled(nested, tmp_path)] == [True, False]

@@ -19,7 +19,8 @@ import ast, base64, hashlib, inspect, json, sys, types
 from importlib.metadata import distribution
 
 DISTRIBUTION = "google-cloud-pipeline-components"
-NAMES = sorted(name for name in sys.modules if name.split(".")[0] == DISTRIBUTION.replace("-", "_"))
+PACKAGE = DISTRIBUTION.replace("-", "_")
+NAMES = sorted(name for name in sys.modules if name.split(".")[0] == PACKAGE)
 
 
 def functions(code, owner):
@@ -74,7 +75,7 @@ POLLS = "google_cloud_pipeline_components.container.v1.gcp_launcher.lro_remote_r
 
 
 @dsl.container_component
-def probe(code: str, data: dsl.Output[dsl.Artifact]):  # type: ignore[no-untyped-def] # noqa: ANN201
+def probe(code: str, data: dsl.Output[dsl.Artifact]):  # type: ignore[no-untyped-def]
     return dsl.ContainerSpec(
         image="python:3.11-slim", command=["python3", "-c"], args=[code, data.path]
     )

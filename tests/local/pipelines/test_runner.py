@@ -4,7 +4,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -69,9 +69,9 @@ def make(
     "Outputs", [("text", str), ("number", int), ("share", float), ("flag", bool),
                 ("items", list), ("table", dict)]
 ):  # fmt: skip
-    made = NamedTuple(
-        "made", [(n, object) for n in ["text", "number", "share", "flag", "items", "table"]]
-    )
+    from collections import namedtuple
+
+    made = namedtuple("made", "text number share flag items table")
     return made(text + "!", number + 1, share / 2, not flag, [*items, 4], {**table, "b": None})
 
 
@@ -179,7 +179,7 @@ def report_input(
     project: str,
     location: str,
     name: str,
-    given: dsl.Input[dsl.Dataset] | None = None,  # type: ignore[assignment]
+    given: dsl.Input[dsl.Dataset] | None = None,
 ) -> None:
     with open(data.path, "w") as file:
         file.write(f"{project} {location} {name} {given.uri if given else None}")
@@ -190,10 +190,8 @@ def test_graphs_in_graphs_with_optional_artifacts_and_default_placeholders(
 ) -> None:
     @dsl.pipeline(name="inner")
     def inner(
-        given: dsl.Input[dsl.Dataset] = None,  # type: ignore[assignment]
-        project: str = dsl.PIPELINE_JOB_NAME_PLACEHOLDER.replace(
-            "pipeline_job_name", "pipeline_google_cloud_project_id"
-        ),
+        given: dsl.Input[dsl.Dataset] = None,
+        project: str = "{{$.pipeline_google_cloud_project_id}}",
         location: str = "{{$.pipeline_google_cloud_location}}",
         name: str = dsl.PIPELINE_JOB_NAME_PLACEHOLDER,
     ) -> None:
@@ -236,27 +234,24 @@ def test_an_importer_takes_uri_and_metadata_at_run_time(run_pipeline: Run, conte
 
 
 @dsl.component(base_image=IMAGE)
-def meet(mine: str, other: str, folder: str) -> str:
-    import os
+def meet(mine: str, other: str, data: dsl.Output[dsl.Artifact]) -> None:
     import time
+    from pathlib import Path
 
-    os.makedirs(folder, exist_ok=True)
-    with open(f"{folder}/{mine}", "w"):
-        pass
+    folder = Path(data.path).parents[1]
+    (folder / mine).touch()
     deadline = time.monotonic() + 60
-    while not os.path.exists(f"{folder}/{other}"):
+    while not (folder / other).exists():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{other} never came")
         time.sleep(0.01)
-    return mine
 
 
 def test_independent_steps_run_at_the_same_time(run_pipeline: Run) -> None:
     @dsl.pipeline(name="together")
     def together() -> None:
-        folder = f"/gcs/local-pipelines/{dsl.PIPELINE_JOB_NAME_PLACEHOLDER}/meeting"
-        meet(mine="a", other="b", folder=folder)
-        meet(mine="b", other="a", folder=folder)
+        meet(mine="a", other="b")
+        meet(mine="b", other="a")
 
     job = run_pipeline(together)
     assert job.state.name == SUCCEEDED, job.error.message
@@ -358,8 +353,8 @@ def test_a_failure_inside_a_graph_is_told_once(run_pipeline: Run) -> None:
 
     job = run_pipeline(outer)
     assert states(job) == {"inner": "FAILED", "inner/fail": "FAILED", "echo": "NOT_TRIGGERED"}
-    assert job.error.message.count("deep down") == 1
-    assert job.error.message.startswith("inner/fail: ")
+    assert job.error.message == task(job, "inner/fail").error.message
+    assert job.error.message.startswith("inner/fail: ValueError: deep down ")
 
 
 def test_two_failures_are_both_told(run_pipeline: Run) -> None:
@@ -398,8 +393,8 @@ def sleeper() -> None:
 
 
 @pytest.fixture
-def client(gapic: Callable[[str, str], Any]) -> Iterator[Any]:
-    yield gapic("pipeline", "grpc")
+def client(gapic: Callable[[str, str], Any]) -> Any:
+    return gapic("pipeline", "grpc")
 
 
 def wait_until_started(vertex: LocalVertex, name: str) -> None:

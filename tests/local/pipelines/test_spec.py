@@ -38,9 +38,8 @@ def loops() -> None:
 
 @dsl.pipeline(name="nested")
 def nested(flag: bool) -> None:
-    with dsl.If(flag == True):  # noqa: E712
-        with dsl.ParallelFor(["a", "b"]) as item:
-            say(text=item)
+    with dsl.If(flag == True), dsl.ParallelFor(["a", "b"]) as item:  # noqa: E712
+        say(text=item)
 
 
 @dsl.pipeline(name="ends")
@@ -137,7 +136,8 @@ def test_an_unsafe_task_name_is_refused(spec: dict[str, Any], name: str) -> None
 def test_an_unsafe_output_name_is_refused(spec: dict[str, Any], kind: str, name: str) -> None:
     for component in spec["components"].values():
         outputs = component["outputDefinitions"].get(kind, {})
-        component["outputDefinitions"][kind] = {name: it for it in outputs.values()}
+        for old in list(outputs):
+            outputs[name] = outputs.pop(old)
     with pytest.raises(ValueError, match="E342"):
         load_pipeline(spec)
 

@@ -7,6 +7,7 @@ import pytest
 from google.cloud.aiplatform_v1 import types
 
 from batchpredict.images import SKLEARN_SERVING, XGBOOST_SERVING
+from batchpredict.local.serving import recipes
 from batchpredict.local.serving.recipes import recipe_for
 from batchpredict.local.vertex.errors import ServiceError
 
@@ -80,10 +81,13 @@ def test_another_version_is_refused_and_both_are_named(
 
 
 def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    from batchpredict.local.serving import recipes
-
     monkeypatch.setitem(recipes.DISTRIBUTIONS, "sklearn", ("no-such-distribution",))
     assert "no-such-distribution none" in refusal(SKLEARN_SERVING).message
+
+
+def test_versions_are_compared_as_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipes, "version", lambda _: "1.60.2")
+    assert "scikit-learn 1.60.2" in refusal(SKLEARN_SERVING).message
 
 
 def test_the_routes_and_variables_of_the_model_are_kept() -> None:

@@ -344,7 +344,7 @@ def test_a_job_that_has_ended_is_deleted_but_not_cancelled(
 
 
 def test_a_job_that_runs_is_cancelled_before_it_is_deleted(
-    client: Any, bucket: Bucket, upload_sklearn: Callable[..., str], vertex: LocalVertex
+    client: Any, bucket: Bucket, upload_sklearn: Callable[..., str]
 ) -> None:
     slow = upload_sklearn(LinearRegression().fit([[0.0]], [0.0]))
     uri = bucket.write("in.jsonl", *[[1]] * 100_000)

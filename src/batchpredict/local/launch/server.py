@@ -10,7 +10,7 @@ import signal
 import socket
 import time
 
-from . import linux, pipcheck, wire
+from . import linux, pipcheck, spawning, wire
 from .child import Task
 from .plan import PIP_CHECK, Settings, plan
 
@@ -33,12 +33,18 @@ class Server:
         listener: Where commands are asked for.
         control: The end of this is the end of the owner.
         settings: Those of the sandbox.
+        contained: Whether a pid namespace ends every command together with this process.
     """
 
     def __init__(
-        self, listener: socket.socket, control: socket.socket, settings: Settings
+        self,
+        listener: socket.socket,
+        control: socket.socket,
+        settings: Settings,
+        contained: bool,
     ) -> None:
         self._settings = settings
+        self._contained = contained
         self._listener = listener
         self._control = control
         self._clients: dict[int, _Client] = {}
@@ -111,26 +117,39 @@ class Server:
         return None
 
     def _answer(self, client: _Client, descriptors: list[int]) -> bool:
-        """Does what needs no process: the check of a step's packages, twice in each step.
+        """Does what needs no copy of this large process: the shell and the check of packages.
 
-        Forking this large process takes longer than the check.
+        Every step starts with one of the first and two of the second.
         """
         try:
-            missing = self._check(wire.Request(descriptors[-1]))
+            request = wire.Request(descriptors[-1])
+            planned = plan(request.argv, request.env, self._settings)
+            if isinstance(planned, list):
+                return self._spawn(client, planned, request, descriptors)
+            if planned.target == PIP_CHECK:
+                return self._check(client, planned.args, descriptors[2])
         except Exception:  # whatever is odd about it shows in a process of its own
             return False
-        if missing is None:
-            return False
-        if missing:
-            os.write(descriptors[2], f"{pipcheck.refusal(missing)}\n".encode())
-        self._end(client, 1 if missing else 0)
-        return True
+        return False
 
-    def _check(self, request: wire.Request) -> list[str] | None:
-        planned = plan(request.argv, request.env, self._settings)
-        if isinstance(planned, list) or planned.target != PIP_CHECK:
-            return None
-        return pipcheck.check_plain(planned.args)
+    def _check(self, client: _Client, args: list[str], stderr: int) -> bool:
+        missing = pipcheck.check_plain(args)
+        if missing:
+            os.write(stderr, f"{pipcheck.refusal(missing)}\n".encode())
+        if missing is not None:
+            self._end(client, 1 if missing else 0)
+        return missing is not None
+
+    def _spawn(
+        self, client: _Client, argv: list[str], request: wire.Request, descriptors: list[int]
+    ) -> bool:
+        if not self._contained:
+            return False
+        client.pid = spawning.spawn(argv, request, descriptors[:-1])
+        self._running[client.pid] = client
+        self._groups.add(client.pid)
+        wire.send_pid_of(client.connection, client.pid)
+        return True
 
     def _fork(self, client: _Client, stderr: int) -> int:
         """Forks with all signals blocked: the handlers of the server are not for a command."""

@@ -149,7 +149,7 @@ def _serve(config: _Config, control: socket.socket, listener: socket.socket) -> 
     notes = _preload(config.preload) if config.warm else []
     keep = child.open_descriptors() - before
     settings = Settings(sys.executable, config.bin, config.warm, os.environ)
-    server = Server(listener, control, settings)
+    server = Server(listener, control, settings, contained=config.isolate)
     server.watch_signals()
     if not config.isolate:
         linux.adopt_orphans()

@@ -111,6 +111,16 @@ def send(connection: socket.socket, kind: bytes, value: int) -> None:
         return
 
 
+def send_pid_of(connection: socket.socket, pid: int) -> None:
+    """Sends the pid of a child in its place, with credentials that the kernel translates."""
+    credentials = _CREDENTIALS.pack(pid, os.getuid(), os.getgid())
+    ancillary = [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)]
+    try:
+        connection.sendmsg([_MESSAGE.pack(PID, pid)], ancillary)
+    except OSError:
+        return
+
+
 def send_signal(connection: socket.socket, number: int) -> None:
     """Asks the server to signal the process group of the command."""
     try:

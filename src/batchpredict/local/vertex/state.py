@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 
+from batchpredict.errors import EnvironmentFault
 from batchpredict.local.files import write_whole
 from batchpredict.local.vertex.errors import invalid, not_found
 
@@ -36,9 +37,15 @@ class Resources:
     def _load(self, path: Path) -> None:
         name = str(path.relative_to(self._root).with_suffix(""))
         kind = self._kinds.get(path.parent.name)
-        if kind is not None:
+        if kind is None:
+            return
+        try:
             message = kind.from_json(path.read_text(), ignore_unknown_fields=True)
-            self._data[name] = kind.serialize(message)
+        except (ValueError, json_format.ParseError) as error:
+            raise EnvironmentFault(
+                "E304", f"the state file {path} is damaged; move it away: {error}"
+            ) from error
+        self._data[name] = kind.serialize(message)
 
     def put(self, name: str, message: Any) -> None:
         """Create or replace a resource, on disk first."""
