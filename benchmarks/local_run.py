@@ -2,10 +2,10 @@
 
 usage: python benchmarks/local_run.py [--runs N]
 
-Prints a table of medians in seconds. "direct" calls the components' own functions one after another
-in one process with everything imported; those that talk to Vertex AI talk to the same local services.
-Google's launchers have no function of ours: uploading and deploying are left out there, and the batch
-prediction is ``model.predict`` on the held-back rows. Start-up of the services is shown apart.
+Prints a table of medians in seconds. "direct" calls the components' own functions one after
+another in one process with everything imported; those that talk to Vertex AI talk to the same
+local services. Google's launchers have no function of ours: uploading and deploying are left out there,
+and the batch prediction is ``model.predict`` on the held-back rows. Start-up is shown apart.
 """
 
 import argparse
@@ -232,7 +232,7 @@ def show(columns: Mapping[str, Times], start_ups: Mapping[str, float]) -> None:
 
 
 def run_all_directly(runs: int) -> list[Times]:
-    """Return the times of each direct run; a first one, which imports everything, is not counted."""
+    """Return the times of each direct run; a first one, to import everything, is not counted."""
     samples = []
     with tempfile.TemporaryDirectory() as name, contextlib.redirect_stderr(io.StringIO()):
         for number in range(runs + 1):

@@ -168,3 +168,19 @@ def test_a_file_without_steps_of_its_own_is_refused(spec: dict[str, Any]) -> Non
     del spec["deploymentSpec"]
     with pytest.raises(ValueError, match="E341"):
         load_pipeline(spec)
+
+
+def test_a_component_that_contains_itself_is_refused(tmp_path: Path) -> None:
+    @dsl.pipeline(name="inner")
+    def inner() -> None:
+        say()
+
+    @dsl.pipeline(name="outer")
+    def outer() -> None:
+        inner()
+
+    spec = compiled(outer, tmp_path)
+    tasks = spec["components"]["comp-inner"]["dag"]["tasks"]
+    tasks["again"] = {"componentRef": {"name": "comp-inner"}, "taskInfo": {"name": "again"}}
+    with pytest.raises(ValueError, match=r"E341 .*contains itself: comp-inner in comp-inner"):
+        load_pipeline(spec)

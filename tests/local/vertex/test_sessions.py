@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local.network.rpcs import load_rpcs
 from batchpredict.local.runs import PARENT
 from batchpredict.local.session import LocalVertex, local_vertex
+from batchpredict.local.vertex.errors import ServiceError
+from batchpredict.local.vertex.services import KINDS
+from batchpredict.local.vertex.state import Resources
 
 RPCS = {rpc.method: rpc for rpc in load_rpcs().values()}
 MODEL = types.Model(display_name="kept", container_spec={"image_uri": SKLEARN_SERVING})
@@ -126,3 +130,26 @@ def test_nothing_of_a_session_outlives_it_but_its_home(tmp_path: Path) -> None:
         authority = Path(vertex.environment["SSL_CERT_FILE"])
         assert authority.is_file()
     assert not authority.parent.exists()
+
+
+def test_a_damaged_state_file_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "projects/p/locations/us-central1/models"
+    folder.mkdir(parents=True)
+    (folder / "1@1.json").write_text('{"name": "proj')
+    with pytest.raises(EnvironmentFault, match=r"E304 .*1@1\.json is damaged"):
+        Resources(tmp_path, KINDS)
+
+
+def test_a_name_is_taken_once_however_many_ask(tmp_path: Path) -> None:
+    resources = Resources(tmp_path, KINDS)
+    name = "projects/p/locations/us-central1/endpoints/one"
+
+    def create(number: int) -> bool:
+        try:
+            resources.create(name, types.Endpoint(name=name, display_name=str(number)))
+        except ServiceError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(create, range(64))) == 1

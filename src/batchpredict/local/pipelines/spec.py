@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from google.protobuf import json_format
@@ -44,6 +45,7 @@ def load_pipeline(content: Mapping[str, Any]) -> Pipeline:
         executors=_executors(spec),
     )
     _check_names(pipeline)
+    _check_nesting(pipeline)
     for name, task in _tasks(pipeline):
         _check_task(name, task)
         _check_component(name, task, pipeline)
@@ -78,6 +80,19 @@ def _check_names(pipeline: Pipeline) -> None:
     for name in (pipeline.name, *tasks, *outputs):
         if not SAFE_NAME.fullmatch(name) or ".." in name:
             raise ValueError(f"E342 the name {name!r} in the pipeline is not safe as a file name")
+
+
+def _check_nesting(pipeline: Pipeline) -> None:
+    """Refuse a component that contains itself: it would never end."""
+    inside = {
+        name: {task.component_ref.name for task in component.dag.tasks.values()}
+        for name, component in pipeline.components.items()
+    }
+    try:
+        TopologicalSorter(inside).prepare()
+    except CycleError as error:
+        chain = " in ".join(error.args[1])
+        raise ValueError(f"E341 a component of the pipeline contains itself: {chain}") from error
 
 
 def _check_task(name: str, task: Any) -> None:

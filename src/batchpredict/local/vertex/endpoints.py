@@ -40,11 +40,9 @@ class EndpointService:
             raise invalid(f"endpoint_id {request.endpoint_id!r} is not valid")
         endpoint = request.endpoint
         endpoint.name = f"{request.parent}/endpoints/{request.endpoint_id or new_id()}"
-        if self._resources.find(endpoint.name) is not None:
-            raise ServiceError(code_pb2.ALREADY_EXISTS, f"{endpoint.name} exists already.")
         endpoint.create_time = endpoint.update_time = datetime.datetime.now(datetime.UTC)
         endpoint.etag = new_id()
-        self._resources.put(endpoint.name, endpoint)
+        self._resources.create(endpoint.name, endpoint)
         metadata = types.CreateEndpointOperationMetadata()
         return self._operations.succeeded(request.parent, endpoint, metadata)
 

@@ -93,12 +93,10 @@ class PipelineService:
         if not JOB_ID.fullmatch(job_id):
             raise invalid(f"pipeline_job_id {job_id!r} must match {JOB_ID.pattern}")
         job.name = f"{request.parent}/pipelineJobs/{job_id}"
-        if self._resources.find(job.name) is not None:
-            raise ServiceError(code_pb2.ALREADY_EXISTS, f"{job.name} exists already.")
         parameters = _parameters(job, pipeline)
         job.create_time = job.start_time = job.update_time = _now()
         job.state = State.PIPELINE_STATE_RUNNING
-        self._resources.put(job.name, job)
+        self._resources.create(job.name, job)
         run = _Run(TaskStates(), threading.Event(), threading.Event())
         self._runs[job.name] = run
         context = self._context(job, job_id, run.cancelled)

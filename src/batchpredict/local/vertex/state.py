@@ -11,9 +11,9 @@ from google.rpc import code_pb2, status_pb2
 
 from batchpredict.errors import EnvironmentFault
 from batchpredict.local.files import write_whole
-from batchpredict.local.vertex.errors import invalid, not_found
+from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
 
-SAFE_NAME = re.compile(r"projects/[\w.:-]+/locations/[a-z0-9-]+/\w+/[\w.-]+(@[\w-]+)?")
+SAFE_NAME = re.compile(r"projects/[a-z0-9][\w.:-]*/locations/[a-z0-9-]+/\w+/[\w.-]+(@[\w-]+)?")
 
 
 class Resources:
@@ -57,6 +57,13 @@ class Resources:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, json_format.MessageToJson(kind.pb(message)))
             self._data[name] = kind.serialize(message)
+
+    def create(self, name: str, message: Any) -> None:
+        """Put a new resource; raise ALREADY_EXISTS when the name is taken."""
+        with self._lock:
+            if name in self._data:
+                raise ServiceError(code_pb2.ALREADY_EXISTS, f"{name} exists already.")
+            self.put(name, message)
 
     def find(self, name: str) -> Any | None:
         """Return the resource, or None."""
