@@ -86,11 +86,8 @@ def check() -> int:
 
 def execute(tool: str, *arguments: str) -> int:
     """Run a tool of the environment."""
-    command = [str(PYTHON), str(BIN / tool), *arguments]
-    if os.name == "nt" or not (BIN / tool).is_file():
-        command = [str(PYTHON), "-m", tool, *arguments]
     try:
-        return subprocess.run(command, check=False).returncode
+        return subprocess.run([str(BIN / tool), *arguments], check=False).returncode
     except KeyboardInterrupt:
         return 130
 
