@@ -4,7 +4,7 @@ usage: python benchmarks/local_run.py [--runs N]
 
 Prints a table of medians in seconds. "direct" calls the components' own functions one after
 another in one process with everything imported; those that talk to Vertex AI talk to the same
-local services. Google's launchers have no function of ours: what they do is left out there, and the
+local services. Google's launchers have no function of ours: what they do is left out, and the
 batch prediction is ``model.predict`` on the held-back rows. Start-up is shown apart.
 """
 
