@@ -1,6 +1,7 @@
 """Model servers: started once, started again, and what is said when they do not start."""
 
 import json
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -43,8 +44,8 @@ def sandbox(vertex: LocalVertex) -> Counting:
 @pytest.fixture
 def servers(vertex: LocalVertex, sandbox: Counting, tmp_path: Path) -> ModelServers:
     environment = {**scrubbed(), **vertex.environment}
-    sockets = Path(vertex.environment["SSL_CERT_FILE"]).parent / f"t{id(sandbox):x}"
-    sockets.mkdir()
+    session = Path(vertex.environment["SSL_CERT_FILE"]).parent
+    sockets = Path(tempfile.mkdtemp(dir=session))
     counting: Any = sandbox
     return ModelServers(counting, vertex.store, environment, sockets=sockets, work=tmp_path)
 
