@@ -93,11 +93,14 @@ def test_all() -> int:
 
 
 def execute(tool: str, *arguments: str) -> int:
-    """Run a tool of the environment."""
-    try:
-        return subprocess.run([str(BIN / tool), *arguments], check=False).returncode
-    except KeyboardInterrupt:
-        return 130
+    """Run a tool of the environment; return its exit code, 128 and more for a signal."""
+    process = subprocess.Popen([str(BIN / tool), *arguments])
+    while True:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            continue  # the tool got it too, and ends in its own way
+        return code if code >= 0 else 128 - code
 
 
 def set_up(lock_file: str) -> None:
