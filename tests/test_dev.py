@@ -62,7 +62,12 @@ def test_verbs(
 ) -> None:
     calls: list[tuple[str, ...]] = []
     monkeypatch.setattr(dev, "set_up", lambda lock: calls.append((lock,)))
-    monkeypatch.setattr(dev, "execute", lambda *command: calls.append(command) or 0)
+
+    def execute(*command: str) -> int:
+        calls.append(command)
+        return 0
+
+    monkeypatch.setattr(dev, "execute", execute)
     assert dev.main(["run", "compile", "--check"]) == 0
     assert calls == [("run.lock",), ("batchpredict", "compile", "--check")]
     calls.clear()

@@ -65,11 +65,11 @@ def _follow_live(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], 
     from rich.live import Live
 
     started = time.monotonic()
-    with Live(console=Console(stderr=True), refresh_per_second=10) as live:
+    with Live(console=Console(stderr=True), auto_refresh=False) as live:
         over = False
         while not over:
             over = ended(INTERVAL)
-            live.update(_table(read(), time.monotonic() - started))
+            live.update(_table(read(), time.monotonic() - started), refresh=True)
 
 
 def _table(steps: "Sequence[Step]", seconds: float) -> Any:

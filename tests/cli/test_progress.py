@@ -1,0 +1,86 @@
+"""What a person sees while a run goes on."""
+
+import io
+import os
+import pty
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers import COMMAND, ROOT
+from rich.console import Console
+
+from batchpredict.cli.progress import _table, follow
+from batchpredict.cli.run import _printable
+from batchpredict.local.runs import Step
+
+
+def step(name: str, state: str, seconds: float = 0.0) -> Step:
+    return Step(name, state, seconds, "", {})
+
+
+STEPS = [
+    step("split", "SUCCEEDED", 1.25),
+    step("train", "FAILED", 61.0),
+    step("evaluate", "NOT_TRIGGERED"),
+    step("deploy", "SKIPPED"),
+    step("other", "RUNNING", 3.0),
+    step("later", "PENDING"),
+]
+
+
+def test_without_a_terminal_each_step_is_one_line_when_it_ends(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    moments = iter([STEPS[4:], STEPS[:1] + STEPS[4:], STEPS, STEPS])
+    left = iter([False, False, False, True])
+    follow(lambda: next(moments), lambda _: next(left))
+    assert capsys.readouterr().err.splitlines() == [
+        "OK      1.2 s  split",
+        "FAIL   61.0 s  train",
+        "SKIP           evaluate",
+        "SKIP           deploy",
+    ]
+
+
+def test_the_table_shows_every_state_in_words() -> None:
+    """Not by colour alone."""
+    console = Console(file=io.StringIO(), width=60, color_system=None)
+    console.print(_table(STEPS, 64.0))
+    assert isinstance(console.file, io.StringIO)
+    words = [line.split() for line in console.file.getvalue().splitlines()]
+    assert [line[0] for line in words[:-1]] == ["OK", "FAIL", "SKIP", "SKIP", "RUN", "wait"]
+    assert words[-1] == ["64.0", "s"]
+
+
+def test_a_hostile_log_line_cannot_drive_the_terminal() -> None:
+    assert _printable("a\tb\x1b[2J\x07c\u202e") == "a\tb\ufffd[2J\ufffdc\ufffd"
+
+
+def test_on_a_terminal_the_table_is_live(tmp_path: Path) -> None:
+    dataset = tmp_path / "table.csv"
+    dataset.write_text("a,b\n1,x\n2,x\n")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [
+            *COMMAND, "run", "train_and_batch_predict", "--home", str(tmp_path / "home"),
+            "-p", f"dataset_uri={dataset}", "-p", "target_column=b",
+        ],
+        stderr=theirs, stdout=subprocess.PIPE, cwd=ROOT,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    try:
+        while piece := os.read(ours, 65536):
+            seen += piece
+    except OSError:
+        pass  # the other end is closed: it has ended
+    os.close(ours)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert b"\x1b[" in seen
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    assert re.search(r"FAIL +\d+\.\d s +split-dataset", text)
+    assert "E204" in text
+    assert b"PASS=1 FAIL=1 SKIP=7" in out
