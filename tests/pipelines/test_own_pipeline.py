@@ -35,9 +35,9 @@ def test_the_readme_example_scores_with_a_model_of_an_earlier_run(
     name = str(model.relative_to(penguins.home / "vertex").with_suffix(""))
     run = run_command(
         penguins.home,
-        *("-p", f"model_name={name}", "-p", f"instances_uri={instances}"),
-        *("-p", "output_prefix=gs://local-pipelines/scored"),
-        *("-p", f"feature_columns={json.dumps(columns)}"),
+        *("-p", f"model_name={name}", "-p", f"rows_uri={instances}"),
+        *("-p", "output_uri=gs://local-pipelines/scored"),
+        *("-p", f"columns={json.dumps(columns)}"),
         pipeline=str(example),
     )
     assert run.exit_code == 0, run.stderr
