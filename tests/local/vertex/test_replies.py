@@ -42,6 +42,6 @@ def test_any_other_reply_is_a_failure(status: int, content: bytes, words: str) -
 
 
 def test_one_success_is_enough_and_none_is_not() -> None:
-    check_outcome(Outcome("gs://b/x", succeeded=1, failed=99))
+    check_outcome(Outcome(succeeded=1, failed=99))
     with pytest.raises(ServiceError, match="no instances"):
-        check_outcome(Outcome("gs://b/x"))
+        check_outcome(Outcome())

@@ -7,7 +7,6 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,6 @@ def check_request(job: Any) -> None:
 class Outcome:
     """What became of the instances so far."""
 
-    directory: str
     succeeded: int = 0
     failed: int = 0
     errors: Counter[str] = field(default_factory=Counter)
@@ -62,14 +60,13 @@ def run_batch_prediction(
     ``prediction-<model>-<time>`` with ``prediction.results-*`` and ``prediction.errors_stats-*``.
     """
     paths = _inputs(job.input_config.gcs_source.uris, store)
-    outcome = Outcome(_directory(job, model))
-    folder = store.path(outcome.directory)
+    outcome = Outcome()
+    folder = store.path(job.output_info.gcs_output_directory)
     folder.mkdir(parents=True)
     size = job.manual_batch_tuning_parameters.batch_size or DEFAULT_BATCH_SIZE
     parameters = json_format.MessageToDict(protobuf(job).model_parameters)
-    with ExitStack() as stack:
-        results = stack.enter_context((folder / _shard("prediction.results")).open("w"))
-        instances = read_instances(paths, job.instance_config)
+    instances = read_instances(paths, job.instance_config)
+    with (folder / _shard("prediction.results")).open("w") as results:
         for batch in _batches(instances, size):
             if cancelled.is_set():
                 break
@@ -98,7 +95,8 @@ def _matches(uri: str, store: ObjectStore) -> list[str]:
     return sorted(f"{folder}/{name}" for name in names)
 
 
-def _directory(job: Any, model: Any) -> str:
+def output_directory(job: Any, model: Any) -> str:
+    """Return the folder that the job's output goes to."""
     now = datetime.datetime.now(datetime.UTC)
     stamp = now.strftime("%Y_%m_%dT%H_%M_%S_%f")[:-3] + "Z"
     name = model.display_name.replace("/", "_")

@@ -17,6 +17,7 @@ from batchpredict.local.vertex.batch_prediction import (
     Outcome,
     check_outcome,
     check_request,
+    output_directory,
     run_batch_prediction,
 )
 from batchpredict.local.vertex.errors import ServiceError, invalid
@@ -93,6 +94,8 @@ class JobService:
         def start(job: Any) -> None:
             job.state = State.JOB_STATE_RUNNING
             job.start_time = job.update_time = _now()
+            # Said from the start: also a job that fails has written there.
+            job.output_info.gcs_output_directory = output_directory(job, model)
 
         try:
             job = self._resources.update(name, start)
@@ -165,6 +168,5 @@ class JobService:
 
 
 def _record(job: Any, outcome: Outcome) -> None:
-    job.output_info.gcs_output_directory = outcome.directory
     job.completion_stats.successful_count = outcome.succeeded
     job.completion_stats.failed_count = outcome.failed
