@@ -47,7 +47,7 @@ def test_the_list_of_emulated_methods_is_what_the_services_do(vertex: LocalVerte
 def test_the_example_of_the_readme_compiles(tmp_path: Path) -> None:
     text = (ROOT / "README.md").read_text()
     [example] = re.findall(r"```python\n(from google_cloud_pipeline.*?)```", text, re.DOTALL)
-    assert len(example.splitlines()) <= 20
+    assert len([line for line in example.splitlines() if line.strip()]) <= 24
     (tmp_path / "example.py").write_text(example)
     subprocess.run([sys.executable, "-W", "ignore", "example.py"], cwd=tmp_path, check=True)
     assert "comp-parse-predictions" in (tmp_path / "score_rows.yaml").read_text()
