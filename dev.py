@@ -12,6 +12,7 @@ installs nothing.
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
         return fail(f"Python 3.11, 3.12 or 3.13 is needed; this is {sys.version.split()[0]}")
     if verb == "run":
         set_up("run.lock")
-        return execute("batchpredict", *(rest or EXAMPLE))
+        return become("batchpredict", *(rest or EXAMPLE))
     if verb == "test":
         set_up("test.lock")
         return execute("pytest", *rest) if rest else check() or test_all()
@@ -92,9 +93,17 @@ def test_all() -> int:
     )
 
 
+def become(tool: str, *arguments: str) -> int:
+    """Let a tool take the place of this process, so that every signal is the tool's own."""
+    if os.name == "nt":
+        return execute(tool, *arguments)
+    os.execv(BIN / tool, [str(BIN / tool), *arguments])
+
+
 def execute(tool: str, *arguments: str) -> int:
     """Run a tool of the environment; return its exit code, 128 and more for a signal."""
-    process = subprocess.Popen([str(BIN / tool), *arguments])
+    process = subprocess.Popen([str(BIN / tool), *arguments], cwd=ROOT)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     while True:
         try:
             code = process.wait()
@@ -125,8 +134,8 @@ def stamp(name: str, value: str, act: Callable[[], None]) -> None:
 
 
 def digest(files: list[Path], *texts: str) -> str:
-    """Return a digest of the files' content, the texts and the interpreter."""
-    total = hashlib.sha256(sys.version.encode())
+    """Return a digest of the files' content, the texts, the interpreter and this place."""
+    total = hashlib.sha256(f"{sys.version} {ROOT}".encode())
     for content in (*(path.read_bytes() for path in files), *(text.encode() for text in texts)):
         total.update(hashlib.sha256(content).digest())
     return total.hexdigest()
@@ -137,7 +146,7 @@ def pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--python", str(PYTHON), *arguments]
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     environment["PIP_DISABLE_PIP_VERSION_CHECK"] = "1"
-    subprocess.run(command, check=True, env=environment)
+    subprocess.run(command, check=True, env=environment, cwd=ROOT)
 
 
 def install(lock_file: str) -> None:
@@ -164,7 +173,6 @@ def lock() -> int:
 
 
 if __name__ == "__main__":
-    os.chdir(ROOT)
     try:
         code = main(sys.argv[1:])
     except subprocess.CalledProcessError as error:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from batchpredict.carrying import carried
+from batchpredict.errors import RunError
 from batchpredict.runtime import model_files, smoke, vertex_api
 
 
@@ -26,6 +29,15 @@ def test_helpers_in_other_modules_are_found() -> None:
 def test_the_order_is_that_of_the_sources() -> None:
     functions = [vertex_api.wait_for, smoke.first_instance, model_files.written_with]
     assert names(*functions) == names(*reversed(functions))
+
+
+def test_two_functions_of_one_name_are_refused() -> None:
+    def written_with() -> None:
+        """Not the one of model_files."""
+
+    written_with.__qualname__ = "written_with"
+    with pytest.raises(RunError, match="E121 two functions"):
+        carried(written_with, model_files.check_versions)
 
 
 def test_functions_of_libraries_and_builtins_are_not_carried() -> None:

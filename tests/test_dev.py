@@ -67,7 +67,7 @@ def test_verbs(
         calls.append(command)
         return 0
 
-    monkeypatch.setattr(dev, "execute", execute)
+    monkeypatch.setattr(dev, "become", execute)
     assert dev.main(["run", "compile", "--check"]) == 0
     assert calls == [("run.lock",), ("batchpredict", "compile", "--check")]
     calls.clear()

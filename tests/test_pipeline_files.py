@@ -12,6 +12,7 @@ from batchpredict.errors import UsageError
 from batchpredict.pipeline_files import (
     CompiledPipeline,
     check_required,
+    local_files,
     parse_parameters,
     pipeline_names,
     read_pipeline,
@@ -227,8 +228,48 @@ def test_a_parameter_without_a_default_is_required() -> None:
     check_required(pipeline, {"a": "", "d": ""})
 
 
-def test_the_last_of_two_values_counts() -> None:
-    assert parse_parameters(declared(x="STRING"), ["x=1", "x=2"]) == {"x": "2"}
+def test_a_parameter_given_twice_is_refused() -> None:
+    with pytest.raises(UsageError, match="E103 parameter 'x' is given twice"):
+        parse_parameters(declared(x="STRING"), ["x=1", "x=2"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("NUMBER_INTEGER", "9007199254740993"),
+        ("NUMBER_INTEGER", "9" * 400),
+        ("LIST", "[9007199254740993]"),
+        ("LIST", '["\\ud800"]'),
+        ("STRUCT", '{"\\ud800": 1}'),
+        ("LIST", "[" * 120 + "]" * 120),
+        ("STRING", "\udcff"),
+    ],
+)
+def test_what_would_reach_the_step_changed_is_refused(kind: str, text: str) -> None:
+    with pytest.raises(UsageError, match="E105 parameter 'x'"):
+        parse_parameters(declared(x=kind), [f"x={text}"])
+
+
+@pytest.mark.parametrize("value", ["x" * 300, "~nosuchuser/x.csv", "a\0b", "/", "no.csv"])
+def test_a_path_that_cannot_be_read_is_named(value: str) -> None:
+    with pytest.raises(UsageError, match="E107 parameter 'data_uri'"):
+        local_files({"data_uri": value})
+
+
+def test_uris_and_other_parameters_are_no_files() -> None:
+    assert local_files({"data_uri": "gs://b/x", "name": "no.csv", "other_uri": ""}) == {}
+
+
+@pytest.mark.parametrize(
+    "inputs", ["[1]", "{parameters: [a]}", "{parameters: {a: 3}}", "{parameters: {a: {}}}"]
+)
+def test_a_declaration_that_kfp_does_not_write_is_refused(tmp_path: Path, inputs: str) -> None:
+    path = tmp_path / "odd.yaml"
+    path.write_text(
+        f"root: {{inputDefinitions: {inputs}}}\npipelineInfo: {{name: a}}\ndeploymentSpec: {{}}\n"
+    )
+    with pytest.raises(UsageError, match=r"E102 .*not a compiled pipeline"):
+        read_pipeline(str(path))
 
 
 def test_what_is_far_from_everything_gets_no_hint() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
+from batchpredict.errors import RunError
+
 RUNTIME = "batchpredict.runtime"
 
 
@@ -19,11 +21,16 @@ def carried(*functions: Callable[..., Any]) -> list[Callable[..., Any]]:
 
     Returns:
         The value for ``additional_funcs`` of ``kfp.dsl.component``.
+
+    Raises:
+        RunError: Two of them bear one name; in the step the one would take the other's place.
     """
     found: dict[str, FunctionType] = {}
     waiting = [function for function in functions if isinstance(function, FunctionType)]
     while waiting:
         function = waiting.pop()
+        if found.get(function.__qualname__, function) is not function:
+            raise RunError("E121", f"two functions of {RUNTIME} are called {function.__name__}")
         if function.__qualname__ not in found:
             found[function.__qualname__] = function
             waiting += _called(function)

@@ -15,6 +15,7 @@ from typing import Any
 from batchpredict.errors import UsageError
 
 MAX_DEPTH = 100
+LARGEST_INTEGER = 2**53
 MAX_SHOWN = 200
 
 
@@ -92,7 +93,22 @@ def _load_yaml(text: str, path: Path) -> Mapping[str, Any]:
     wanted = ("root", "pipelineInfo", "deploymentSpec")
     if not isinstance(spec, dict) or any(not isinstance(spec.get(key), dict) for key in wanted):
         raise UsageError("E102", f"{path} is not a compiled pipeline; compile it with KFP first")
+    _check_declarations(spec, path)
     return spec
+
+
+def _check_declarations(spec: Mapping[str, Any], path: Path) -> None:
+    """Refuse parameters that are not declared as KFP does."""
+    inputs = spec["root"].get("inputDefinitions", {})
+    declared = inputs.get("parameters", {}) if isinstance(inputs, dict) else None
+    items = declared.items() if isinstance(declared, dict) else [("inputDefinitions", None)]
+    for name, item in items:
+        kind = item.get("parameterType") if isinstance(item, dict) else None
+        if not isinstance(name, str) or not isinstance(kind, str):
+            message = (
+                f"{path} is not a compiled pipeline: it does not declare {name!r} as KFP does"
+            )
+            raise UsageError("E102", message)
 
 
 def _with_depth(events: Iterable[Any]) -> Iterator[tuple[Any, int]]:
@@ -123,6 +139,8 @@ def parse_parameters(pipeline: CompiledPipeline, assignments: Sequence[str]) -> 
         name, equals, text = assignment.partition("=")
         if not equals:
             raise UsageError("E103", f"{assignment!r} is not of the form name=value")
+        if name in values:
+            raise UsageError("E103", f"parameter {name!r} is given twice")
         if name not in declared:
             raise UsageError(
                 "E104", f"{pipeline.name}: {unknown('parameter', name, list(declared))}"
@@ -138,15 +156,23 @@ def local_files(parameters: Mapping[str, Any]) -> dict[str, Path]:
     Raises:
         UsageError: There is no such file.
     """
-    files = {
-        name: Path(value).expanduser()
+    return {
+        name: _readable_file(name, value)
         for name, value in parameters.items()
         if name.endswith("_uri") and isinstance(value, str) and value and "://" not in value
     }
-    for name, path in files.items():
-        if not path.is_file():
-            raise UsageError("E107", f"parameter {name!r}: there is no file {path}")
-    return files
+
+
+def _readable_file(name: str, text: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+        with path.open("rb"):
+            return path
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        shown = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+        message = f"parameter {name!r}: there is no file {shown!r} to read: {reason}"
+        raise UsageError("E107", message) from error
 
 
 def check_required(pipeline: CompiledPipeline, values: Mapping[str, Any]) -> None:
@@ -165,11 +191,28 @@ def _convert(name: str, text: str, kind: str) -> Any:
     unreadable = (_refuse, f"a {kind.lower()}, which only a task can give")
     read, meaning = _READERS.get(kind, unreadable)
     try:
-        return read(text)
-    except (ValueError, RecursionError) as error:
+        value = read(text)
+        _check_value(value, MAX_DEPTH)
+        return value
+    except (ValueError, OverflowError, RecursionError) as error:
         text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
         message = f"parameter {name!r} takes {meaning}, not {text!r}"
         raise UsageError("E105", message) from error
+
+
+def _check_value(value: Any, depth: int) -> None:
+    """Refuse what a pipeline parameter cannot carry unchanged: its numbers are doubles."""
+    if depth == 0:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        value.encode()  # half a surrogate pair is no text
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise ValueError("not exact as a double")
+    if isinstance(value, dict):
+        _check_value(list(value), depth)
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        _check_value(item, depth - 1)
 
 
 def _refuse(text: str) -> Any:

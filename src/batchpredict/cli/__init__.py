@@ -40,15 +40,17 @@ def main() -> None:
     try:
         commands.main(prog_name="batchpredict", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        hint = f"; see `{context.command_path} --help`" if context else ""
+        click.echo(f"Error: E109 {error.format_message().rstrip('.')}{hint}", err=True)
         sys.exit(2)
     except BatchpredictError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        click.echo(f"Error: E303 the disk is full: {error}", err=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        text = f"E303 the disk is full: {error}" if full else f"E305 the system refused: {error}"
+        click.echo(f"Error: {text}", err=True)
         sys.exit(3)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: every process of this command has been stopped.", err=True)

@@ -88,10 +88,10 @@ def _run(
             lambda: runs.steps(pipelines.snapshot(name)),
             lambda seconds: bool(pipelines.wait(name, seconds)),
         )
-    finally:
+    finally:  # also when it is interrupted
         pipelines.stop(name)
-    job = pipelines.snapshot(name)
-    manifest = runs.write_manifest(vertex, compiled, job)
+        job = pipelines.snapshot(name)
+        manifest = runs.write_manifest(vertex, compiled, job)
     _show_failures(vertex, job)
     _show_outputs(vertex, job, manifest)
     return runs.fault_of(job, vertex.home)
@@ -126,6 +126,10 @@ def _show_outputs(vertex: "LocalVertex", job: Any, manifest: Path) -> None:
         for word, mark in (("PASS", "OK"), ("FAIL", "FAIL"), ("SKIP", "SKIP"))
     }
     seconds = (job.end_time - job.start_time).total_seconds()
+    for step in steps(job):
+        given = vertex.services.pipelines.output_parameters(job.name, step.name)
+        if "decision" in given and "reason" in given:
+            click.echo(f"{step.name}: {given['decision']}: {given['reason']}")
     for _, name, artifact, path in outputs_of(job, vertex):
         if artifact.schema_title == "system.Metrics":
             figures = ", ".join(f"{k}={_figure(v)}" for k, v in sorted(artifact.metadata.items()))

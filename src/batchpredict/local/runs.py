@@ -1,9 +1,11 @@
 """Start a compiled pipeline on the local services, and say what came of it."""
 
+import contextlib
 import datetime
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,8 +21,10 @@ from batchpredict.errors import EnvironmentFault, RunError
 from batchpredict.local import LOCATION, PROJECT
 from batchpredict.local.files import write_whole
 from batchpredict.local.network.rpcs import protobuf
+from batchpredict.local.pipelines.placeholders import plain_numbers
 from batchpredict.local.pipelines.states import State
 from batchpredict.local.session import LocalVertex
+from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.vertex.errors import ServiceError
 from batchpredict.pipeline_files import CompiledPipeline
 
@@ -44,7 +48,7 @@ def import_file(vertex: LocalVertex, path: Path) -> str:
     target = vertex.store.path(uri)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{path.name}.partial")
+        partial = target.with_name(".partial")
         try:
             shutil.copyfile(path, partial)
             os.replace(partial, target)
@@ -67,7 +71,6 @@ def start_run(
         RunError: The pipeline needs what is not run on this machine.
     """
     _ensure_bucket(vertex, BUCKET)
-    job = types.PipelineJob.pb(types.PipelineJob())
     content = {
         "displayName": pipeline.name,
         "pipelineSpec": pipeline.spec,
@@ -76,15 +79,17 @@ def start_run(
             "parameterValues": dict(parameters),
         },
     }
-    json_format.ParseDict(content, job)
-    request = types.CreatePipelineJobRequest(
-        parent=PARENT, pipeline_job=types.PipelineJob.wrap(job)
-    )
     try:
+        job = json_format.ParseDict(content, types.PipelineJob.pb(types.PipelineJob()))
+        request = types.CreatePipelineJobRequest(
+            parent=PARENT, pipeline_job=types.PipelineJob.wrap(job)
+        )
         created = vertex.services.pipelines.create_pipeline_job(request)
     except ServiceError as error:
-        code, _, message = error.message.partition(" ")
-        raise RunError(code, message) from error
+        coded = re.fullmatch(r"(E\d{3}) (.*)", error.message, re.DOTALL)
+        raise RunError(*(coded.groups() if coded else ("E341", error.message))) from error
+    except (json_format.ParseError, TypeError, ValueError) as error:
+        raise RunError("E341", f"{pipeline.path} is not a compiled pipeline: {error}") from error
     folder = run_folder(vertex, created.name)
     (folder / "pipeline.yaml").write_text(pipeline.text)
     return str(created.name)
@@ -138,8 +143,9 @@ def outputs_of(job: Any, vertex: LocalVertex) -> Iterator[tuple[str, str, Any, P
     """Yield step, output name, artifact and local path of every artifact under Cloud Storage."""
     for step in steps(job):
         for name, artifact in sorted(step.artifacts.items()):
-            if artifact.uri.startswith("gs://"):
-                yield step.name, name, artifact, vertex.store.path(artifact.uri)
+            with contextlib.suppress(StorageError):  # a URI that can be nothing here
+                if artifact.uri.startswith("gs://"):
+                    yield step.name, name, artifact, vertex.store.path(artifact.uri)
 
 
 def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) -> Path:
@@ -154,15 +160,16 @@ def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) ->
         "error": job.error.message,
         "start_time": str(job.start_time),
         "end_time": str(job.end_time),
-        "parameters": runtime.get("parameterValues", {}),
+        "parameters": plain_numbers(runtime.get("parameterValues", {})),
         "steps": [
             {
-                "name": it.name,
-                "state": it.state,
-                "seconds": round(it.seconds, 3),
-                "error": it.error,
+                "name": step.name,
+                "state": step.state,
+                "seconds": round(step.seconds, 3),
+                "error": step.error,
+                "parameters": vertex.services.pipelines.output_parameters(job.name, step.name),
             }
-            for it in steps(job)
+            for step in steps(job)
         ],
         "outputs": [
             {"step": step, "name": name, "uri": artifact.uri, "path": str(place)}

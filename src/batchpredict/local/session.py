@@ -22,6 +22,7 @@ from batchpredict.local.network.environment import client_environment, scrubbed
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
 
 WORK_PREFIX = "batchpredict-"
+LONGEST_FOLDER = 60  # a socket's whole path may have 107 bytes
 PRELOAD = (
     "google.cloud.aiplatform",
     "google.cloud.storage",
@@ -135,11 +136,17 @@ def _work_folder(home: Path) -> Path:
     note = home / "work-folder"
     if note.is_file():
         old = Path(note.read_text())
-        if old.parent == Path(tempfile.gettempdir()) and old.name.startswith(WORK_PREFIX):
+        if old.parent == Path(_temporary_folder()) and old.name.startswith(WORK_PREFIX):
             shutil.rmtree(old, ignore_errors=True)
-    work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX))
+    work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX, dir=_temporary_folder()))
     note.write_text(str(work))
     return work
+
+
+def _temporary_folder() -> str:
+    """Return the system's folder, or /tmp when paths in it are too long for Unix sockets."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= LONGEST_FOLDER else "/tmp"
 
 
 class _RequestLog:

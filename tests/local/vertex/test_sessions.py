@@ -1,5 +1,6 @@
 """What a session leaves in its home folder, and who may use it."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -153,3 +154,30 @@ def test_a_name_is_taken_once_however_many_ask(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(create, range(64))) == 1
+
+
+def test_the_end_of_a_job_is_seen_though_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resources = Resources(tmp_path, KINDS)
+    name = "projects/p/locations/us-central1/endpoints/one"
+    resources.create(name, types.Endpoint(name=name, display_name="before"))
+
+    def no_room(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", f"{path} {len(text)}")
+
+    def end(endpoint: Any) -> None:
+        endpoint.display_name = "after"
+
+    with monkeypatch.context() as full:
+        full.setattr("batchpredict.local.vertex.state.write_whole", no_room)
+        with pytest.raises(OSError, match="No space"):
+            resources.update(name, end)
+        assert resources.get(name).display_name == "before"
+        fault = resources.conclude(name, end)
+    assert fault is not None
+    assert fault.errno == errno.ENOSPC
+    assert resources.get(name).display_name == "after"
+    assert Resources(tmp_path, KINDS).get(name).display_name == "before"
+    assert resources.conclude(name, end) is None
+    assert Resources(tmp_path, KINDS).get(name).display_name == "after"

@@ -117,3 +117,9 @@ def _check_component(name: str, task: Any, pipeline: Pipeline) -> None:
         raise ValueError(
             f"E341 this is not a compiled pipeline: nothing carries out task {name!r}"
         )
+    executor = pipeline.executors.get(component.executor_label)
+    if executor is not None and executor.HasField("container") and not executor.container.command:
+        raise ValueError(
+            f"E340 task {name!r} relies on the entry point of its image, and images are not run "
+            "locally; give its container a command"
+        )

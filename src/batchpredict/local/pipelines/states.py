@@ -18,6 +18,7 @@ class TaskStates:
 
     def __init__(self) -> None:
         self._details: dict[int, Any] = {}
+        self._parameters: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
 
     def add(self, name: str, parent: int = 0) -> int:
@@ -46,19 +47,29 @@ class TaskStates:
         self._change(number, state=State.NOT_TRIGGERED, end_time=_now())
 
     def succeed(self, number: int, outputs: Mapping[str, Any]) -> None:
-        """The task ended well; keep its artifacts."""
+        """The task ended well; keep what it gives."""
         artifacts = {
             name: types.PipelineTaskDetail.ArtifactList(artifacts=[_artifact(value)])
             for name, value in outputs.items()
             if isinstance(value, dsl.Artifact)
         }
         self._change(number, state=State.SUCCEEDED, end_time=_now(), outputs=artifacts)
+        with self._lock:
+            name = self._details[number].task_name
+            self._parameters[name] = {
+                key: value for key, value in outputs.items() if key not in artifacts
+            }
 
     def fail(self, number: int, message: str, *, cancelled: bool = False) -> None:
         """The task ended badly."""
         state = State.CANCELLED if cancelled else State.FAILED
         error = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message=message)
         self._change(number, state=state, end_time=_now(), error=error)
+
+    def parameters(self, name: str) -> dict[str, Any]:
+        """Return the output parameters of a task, which the API's task details have no place for."""
+        with self._lock:
+            return dict(self._parameters.get(name, {}))
 
     def details(self) -> list[Any]:
         """Return copies of all details."""

@@ -54,6 +54,10 @@ class RunContext:
     cancelled: threading.Event
     error_of: Callable[[str], str]
 
+    def log_of(self, path: str) -> Path:
+        """Return the log of the task at ``path``."""
+        return self.logs / f"{path.replace('/', '.')}.log"
+
     def mounted(self, uri: str) -> str:
         """Return the path by which a step reaches ``uri``."""
         if self.sandbox.isolated:
@@ -88,7 +92,13 @@ def run_container(
     variables = {variable.name: variable.value for variable in container.env}
     with context.slots:
         _run_process(context, path, command, variables)
-    return _outputs(context, message, executor_input, component)
+    try:
+        return _outputs(context, message, executor_input, component)
+    except Exception as error:
+        log = context.log_of(path)
+        raise TaskFailed(
+            f"{path}: E345 cannot read what it wrote: {error} (log: {log})"
+        ) from error
 
 
 def _without_nulls(value: Any) -> Any:
@@ -116,7 +126,7 @@ def _run_process(
     folder = context.work / path
     temporary = folder / "tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    log_path = context.logs / f"{path.replace('/', '.')}.log"
+    log_path = context.log_of(path)
     labels = {"vertex-ai-pipelines-run-billing-id": context.constants[".pipeline_job_uuid"][:63]}
     environment = {
         **context.environment,

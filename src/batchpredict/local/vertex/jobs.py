@@ -124,8 +124,10 @@ class JobService:
             if error:
                 job.error = status_pb2.Status(code=error.code, message=error.message)
 
-        self._resources.update(name, end)
-        self._finished[name].set()
+        try:
+            self._resources.conclude(name, end)
+        finally:
+            self._finished[name].set()
 
     def get_batch_prediction_job(self, request: Any, headers: Mapping[str, str]) -> Any:
         """Return a job.

@@ -36,14 +36,13 @@ CLIENT_WAIT = 3.0
 PARALLEL_STEPS = max(4, 2 * (os.cpu_count() or 1))
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Run:
-    """What is known of a run beside its resource; ``unsaved`` is its end when the disk is full."""
+    """What is known of a run beside its resource."""
 
     states: TaskStates
     cancelled: threading.Event
     finished: threading.Event
-    unsaved: Any = None
 
 
 def _now() -> datetime.datetime:
@@ -106,7 +105,9 @@ class PipelineService:
 
     @staticmethod
     def _new_job_id(name: str) -> str:
-        return f"{name}-{_now():%Y%m%d%H%M%S}-{new_id()[:4]}"
+        words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:96] or "run"
+        start = words if words[0].isalpha() else f"run-{words}"
+        return f"{start}-{_now():%Y%m%d%H%M%S}-{new_id()[:4]}"
 
     def _context(self, job: Any, job_id: str, cancelled: threading.Event) -> RunContext:
         _, project, _, location = parent_of(job.name).split("/")
@@ -171,11 +172,9 @@ class PipelineService:
                 job.state = State.PIPELINE_STATE_CANCELLED
 
         try:
-            self._resources.update(name, end)
-        except OSError as error:
-            failures.append(f"the end of the run could not be saved: {error}")
-            run.unsaved = self._resources.get(name)
-            end(run.unsaved)
+            if fault := self._resources.conclude(name, end):
+                failures.append(f"the end of the run could not be saved: {fault}")
+                self._resources.conclude(name, end)
         finally:
             run.finished.set()
 
@@ -191,11 +190,14 @@ class PipelineService:
             run.cancelled.set()
             run.finished.wait(timeout)
 
+    def output_parameters(self, name: str, task: str) -> dict[str, Any]:
+        """Return the output parameters of a task of a run of this session."""
+        run = self._runs.get(name)
+        return run.states.parameters(task) if run is not None else {}
+
     def snapshot(self, name: str) -> Any:
         """Return the job with the states of its tasks as they are now."""
         run = self._runs.get(name)
-        if run is not None and run.unsaved is not None:
-            return run.unsaved
         job = self._resources.get(name)
         if run is not None and job.state in ACTIVE:
             job.job_detail.task_details = run.states.details()

@@ -86,6 +86,22 @@ class Resources:
             self.put(name, message)
         return message
 
+    def conclude(self, name: str, change: Callable[[Any], None]) -> OSError | None:
+        """Apply the last change of a resource; who waits for it sees it on a full disk too.
+
+        Returns:
+            Why it could not be saved, or None.
+        """
+        with self._lock:
+            try:
+                self.update(name, change)
+            except OSError as error:
+                message = self.get(name)
+                change(message)
+                self._data[name] = type(message).serialize(message)
+                return error
+        return None
+
     def delete(self, name: str) -> None:
         """Forget the resource; raise NOT_FOUND when there is none."""
         with self._lock:
