@@ -109,3 +109,39 @@ def test_the_exit_code_of_a_tool_is_passed_on(dev: ModuleType, tmp_path: Path) -
         tool.chmod(0o755)
     assert dev.execute("three") == 3
     assert dev.execute("killed") == 128 + signal.SIGTERM
+
+
+def start(code: str, folder: Path) -> "subprocess.Popen[str]":
+    """Run dev.py's function in a process of its own, with the tools of ``folder``."""
+    prelude = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        f"import dev, pathlib; dev.BIN = pathlib.Path({str(folder)!r})\n"
+    )
+    return subprocess.Popen(
+        [sys.executable, "-c", prelude + code], stdout=subprocess.PIPE, text=True
+    )
+
+
+def tool(folder: Path, line: str) -> None:
+    (folder / "tool").write_text(f"#!/bin/sh\n{line}\n")
+    (folder / "tool").chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_what_is_run_takes_the_place_of_the_script(tmp_path: Path) -> None:
+    """So that Ctrl-C and kill reach it, and nothing is left behind."""
+    tool(tmp_path, "echo $$ $1")
+    with start("dev.become('tool', 'argument')", tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == f"{process.pid} argument\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_kill_of_the_script_ends_the_check_that_runs(tmp_path: Path) -> None:
+    tool(tmp_path, "echo started; exec sleep 1000")
+    with start("sys.exit(dev.execute('tool'))", tmp_path) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.terminate()
+        assert process.wait(60) == 128 + signal.SIGTERM
+        assert process.stdout.read() == ""  # nobody holds the other end: the tool is gone

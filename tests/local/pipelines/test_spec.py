@@ -189,5 +189,5 @@ def test_a_component_that_contains_itself_is_refused(tmp_path: Path) -> None:
 def test_a_container_without_a_command_is_refused(spec: dict[str, Any]) -> None:
     for executor in spec["deploymentSpec"]["executors"].values():
         executor["container"].pop("command")
-    with pytest.raises(ValueError, match="E340 task 'say' relies on the entry point"):
+    with pytest.raises(ValueError, match=r"E340 task '\w+' relies on the entry point"):
         load_pipeline(spec)

@@ -67,7 +67,7 @@ class TaskStates:
         self._change(number, state=state, end_time=_now(), error=error)
 
     def parameters(self, name: str) -> dict[str, Any]:
-        """Return the output parameters of a task, which the API's task details have no place for."""
+        """Return the output parameters of a task: the API's details have no place for them."""
         with self._lock:
             return dict(self._parameters.get(name, {}))
 
