@@ -90,7 +90,7 @@ def test_other_verbs_run_the_real_pip() -> None:
     )
 
 
-WARM = Settings("/opt/python", "/work/bin", True, {"PYTHONHASHSEED": "1", "HOME": "/"})
+WARM = Settings("/opt/python", "/sandbox/bin", True, {"PYTHONHASHSEED": "1", "HOME": "/"})
 ENV = {"PYTHONHASHSEED": "1", "PYTHONUNBUFFERED": "1"}
 
 
@@ -118,7 +118,7 @@ def test_what_only_the_interpreter_understands(args: list[str]) -> None:
     assert plan(["python3", *args], ENV, WARM) == ["/opt/python", *args]
 
 
-@pytest.mark.parametrize("name", ["python3", "/work/bin/python", "/opt/python"])
+@pytest.mark.parametrize("name", ["python3", "/sandbox/bin/python", "/opt/python"])
 def test_python_is_forked(name: str) -> None:
     assert isinstance(plan([name, "-c", ""], ENV, WARM), PythonCommand)
 
