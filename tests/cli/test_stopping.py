@@ -74,8 +74,6 @@ def processes_of(work: str) -> list[str]:
 def test_nothing_survives_the_command(
     sleeper: Path, tmp_path: Path, number: int, code: int, options: list[str]
 ) -> None:
-    if number == signal.SIGKILL and options:
-        pytest.skip("without a pid namespace a process in a session of its own outlives SIGKILL")
     home = tmp_path / "home"
     process = subprocess.Popen(
         [*COMMAND, "run", str(sleeper), "--home", str(home), *options],
