@@ -61,7 +61,8 @@ def test_a_misspelt_pipeline_is_refused_with_the_one_that_was_meant() -> None:
 
 @pytest.mark.parametrize("name", ["../pyproject", "/etc/passwd", "", "__init__"])
 def test_a_name_is_no_path(name: str) -> None:
-    refusal("E101", read_pipeline, name)
+    message = refusal("E101", read_pipeline, name)
+    assert f"there is no pipeline {name!r}" in message
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".yml"])

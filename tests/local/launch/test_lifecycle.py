@@ -1,7 +1,6 @@
 """All that runs in a sandbox ends with it, with its owner, and when told to."""
 
 import os
-import re
 import select
 import signal
 import subprocess
@@ -10,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +19,6 @@ from batchpredict.local.launch.sandbox import Sandbox
 PATH = "/usr/local/bin:/usr/bin:/bin"
 ENV = {"PATH": PATH}
 PATIENCE_S = 20
-REFUSED = re.compile("(unshare|setgroups|[ug]id_map|mount): |does not have them")
 DAEMON = """
 import os, sys, time
 if os.fork():
@@ -35,24 +32,6 @@ lock.write("alive"); lock.flush()
 time.sleep(99)
 """
 Start = Callable[..., Sandbox]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    started: list[Sandbox] = []
-
-    def begin(name: str = "a", **options: Any) -> Sandbox:
-        options = {"env": ENV, "work": tmp_path / name / "work", **options}
-        sandbox = Sandbox.start(store=tmp_path / name / "store", **options)
-        started.append(sandbox)
-        if options.get("isolate", True) and not sandbox.isolated:
-            assert REFUSED.search(sandbox.notes[0]), sandbox.notes
-            pytest.skip(sandbox.notes[0])
-        return sandbox
-
-    yield begin
-    for sandbox in started:
-        sandbox.close()
 
 
 def run(sandbox: Sandbox, folder: Path, *argv: str) -> tuple[int, str]:

@@ -4,6 +4,7 @@ import datetime
 import ssl
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -20,8 +21,8 @@ def paths(tmp_path: Path) -> Certificates:
     return issue_certificates(tmp_path)
 
 
-def handshake(chain: Path, key: Path, authority: Path, host: str) -> None:
-    """Let a client greet a server in memory."""
+def handshake(chain: Path, key: Path, authority: Path, host: str) -> list[str]:
+    """Let a client greet a server in memory; return the names of the certificate it accepted."""
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(chain, key)
     client_context = ssl.create_default_context(cafile=str(authority))
@@ -36,6 +37,8 @@ def handshake(chain: Path, key: Path, authority: Path, host: str) -> None:
                 done.add(side)
             except ssl.SSLWantReadError:
                 pass
+    shown: Any = client.getpeercert()
+    return [name for _, name in shown["subjectAltName"]]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,8 @@ def handshake(chain: Path, key: Path, authority: Path, host: str) -> None:
     ["storage.googleapis.com", "us-central1-aiplatform.googleapis.com", "googleapis.com"],
 )
 def test_google_s_hosts_are_vouched_for(paths: Certificates, host: str) -> None:
-    handshake(paths.chain, paths.key, paths.authority, host)
+    accepted = handshake(paths.chain, paths.key, paths.authority, host)
+    assert accepted == ["*.googleapis.com", "googleapis.com"]
 
 
 @pytest.mark.parametrize("host", ["example.com", "googleapis.com.example", "a.b.googleapis.com"])
