@@ -74,6 +74,7 @@ def parse(folder: Path) -> None:
         failures=dsl.Dataset(uri=str(folder / "failures")),
         summary=dsl.Artifact(uri=str(folder / "summary")),
         metrics=dsl.Metrics(uri=str(folder / "metrics")),
+        report=dsl.Markdown(uri=str(folder / "report")),
         instances=dsl.Dataset(uri=str(folder / "instances.jsonl")),
     )
 

@@ -3,87 +3,89 @@
 from typing import List, NamedTuple  # noqa: UP035 - kept as KFP documents it
 
 from kfp import dsl
-from kfp.dsl import Artifact, Dataset, Input, Metrics, Output
+from kfp.dsl import Artifact, Dataset, Input, Markdown, Metrics, Output
 
 from batchpredict import images
 from batchpredict.carrying import carried
-from batchpredict.runtime.predictions import (
-    write_keys,
-    write_rows,
-)
-from batchpredict.runtime.reconciliation import (
-    check_counts,
-    check_thresholds,
-    count_output,
-    describe_output,
-    load_rows,
-    reconcile,
-    write_summary,
-    write_tables,
-)
-from batchpredict.runtime.shards import (
-    list_shards,
-    parse_error_counts,
-)
-from batchpredict.runtime.tables import (
-    count_rows,
-    open_database,
-)
+from batchpredict.runtime.reconciliation import check_counts, check_thresholds
+from batchpredict.runtime.results.kinds import check_kind
+from batchpredict.runtime.results.manifest import account
+from batchpredict.runtime.results.reading import read_results
+from batchpredict.runtime.results.sniffing import sniff_lines
+from batchpredict.runtime.results.sources import open_output
+from batchpredict.runtime.results.summaries import report_of, write_summary
+from batchpredict.runtime.tables import open_database
 
 
 @dsl.component(
     base_image=images.PYTHON,
-    packages_to_install=[images.DUCKDB],
+    packages_to_install=[images.DUCKDB, images.GOOGLE_AUTH, images.REQUESTS],
     additional_funcs=carried(
+        account,
         check_counts,
+        check_kind,
         check_thresholds,
-        count_output,
-        count_rows,
-        describe_output,
-        list_shards,
-        load_rows,
         open_database,
-        parse_error_counts,
-        reconcile,
-        write_keys,
-        write_rows,
+        open_output,
+        read_results,
+        report_of,
+        sniff_lines,
         write_summary,
-        write_tables,
     ),
 )
 def parse_predictions(
-    output_directory: Input[Artifact],
     predictions: Output[Dataset],
     failures: Output[Dataset],
     summary: Output[Artifact],
     metrics: Output[Metrics],
+    report: Output[Markdown],
+    output_directory: Input[Artifact] = None,
+    batchpredictionjob: Input[Artifact] = None,
     instances: Input[Dataset] = None,
+    kind: str = "auto",
     key_field: str = "key",
     labels: List[str] = [],  # noqa: UP006
+    target_column: str = "",
+    included_fields: List[str] = [],  # noqa: UP006
     max_failed: float = 0.0,
     max_missing: float = 0.0,
 ) -> NamedTuple("Outputs", [("predicted", int), ("failed", int), ("missing", int)]):
-    """Turn the JSON Lines that a custom model's batch prediction wrote into tables.
+    """Turn what a batch prediction job wrote into tables, whatever model wrote it.
 
-    All outputs are written before the step fails because of a threshold.
+    Reads the files of custom models, of AutoML (tables, images, texts, videos, forecasts), of
+    embedding models and of Gemini, in JSON Lines or CSV, with or without explanations. All
+    outputs are written before the step fails because of a threshold.
 
     Args:
-        output_directory: Folder with the files prediction.results-*-of-*, which the job reports as
+        output_directory: Folder of the output, which the job reports as
             outputInfo.gcsOutputDirectory.
+        batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder. For a
+            job that writes to BigQuery see fetch_bigquery_output.
         instances: The JSON Lines that were predicted. With them every input row is accounted for:
             predicted, failed or missing.
+        kind: What the predictions are: custom, classification, detection, segmentation,
+            extraction, sentiment, video, regression, forecast, embedding, gemini; auto tells it
+            by most of the first rows.
         key_field: The field of an instance that tells it apart.
-        labels: The classes in the order of the model's scores, as train_model returns them; empty
-            for a regression or when the model predicts names.
+        labels: The classes in the order of a custom model's scores, as train_model returns them;
+            empty for a regression or when the model predicts names.
+        target_column: The predicted column, where the columns of a CSV file or a table leave a
+            choice.
+        included_fields: The fields that the model got, in order, when it got lists and there are
+            no keys to match rows by; all when empty.
         max_failed: Failed rows to accept: 0 none, below 1 a share of the input, else a number.
         max_missing: Missing rows to accept, likewise.
 
     Returns:
-        predictions: Parquet: key, prediction (its JSON), label, score, scores, value, source.
-        failures: Parquet: key, instance (JSON), code, message, source. Code MISSING: the input row
-            has no output row; E222: the output row could not be read.
-        summary: JSON: files, counts, distributions, error statistics, versions. Written last.
-        metrics: Numbers of input, predicted, failed and missing rows.
+        predictions: Parquet: key, instance and prediction (JSON), label, score, labels, scores,
+            value, the columns of the kind, extra, note, source.
+        failures: Parquet: key, instance (JSON), code, message, raw, source. Code MISSING: the
+            input row has no output row; E222: the output row could not be read.
+        summary: JSON: kind, counts, files, distributions, error statistics, versions. Written
+            last.
+        metrics: Numbers of input, predicted, failed, missing, unexpected, duplicate and noted
+            rows.
+        report: The summary as a page.
         predicted: Number of input rows with a prediction.
         failed: Number of input rows with an error, or an output row that could not be read.
         missing: Number of input rows without an output row.
@@ -94,35 +96,26 @@ def parse_predictions(
     from collections import namedtuple
 
     check_thresholds(max_failed, max_missing)
-    for artifact, extension in (
-        (predictions, "parquet"),
-        (failures, "parquet"),
-        (summary, "json"),
-    ):
+    check_kind(kind)
+    endings = {predictions: "parquet", failures: "parquet", summary: "json", report: "md"}
+    for artifact, extension in endings.items():
         artifact.uri += f".{extension}"
-    folder = output_directory.path
-    shards = list_shards(folder)
-    errors = [e for n in shards["errors"] for e in parse_error_counts(os.path.join(folder, n))]
     with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
-        written = write_rows(folder, shards["results"], scratch, key_field, labels)
-        longest = written["longest"]
-        if instances:
-            longest = max(longest, write_keys(instances.path, key_field, scratch))
-        load_rows(con, scratch, longest)
-        counts = reconcile(con) if instances else count_output(con)
-        write_tables(con, predictions.path, failures.path, counts if instances else None)
-        found = describe_output(con)
-        predictions.metadata["rows"] = count_rows(con, "predicted")
-    for name in ("input", "predicted", "failed", "missing"):
-        metrics.log_metric(name, counts[name])
-    content = {
-        "reconciled": bool(instances),
-        "counts": counts,
-        "files": written["files"],
-        "unknown_files": shards["unknown"],
-        "error_statistics": errors,
-        **found,
-    }
+        output = open_output(con, output_directory, batchpredictionjob, target_column, scratch, [])
+        plan = sniff_lines(output["paths"], kind, key_field)
+        read_results(con, output["paths"], plan, key_field, labels, scratch, predictions.path)
+        output["predictions"] = [predictions.path]
+        output["failed"] = [os.path.join(scratch, "failed.jsonl")]
+        known = instances.path if instances else ""
+        content = account(
+            con, output, plan, known, key_field, included_fields, scratch, failures.path
+        )
+    counts = content["counts"]
+    for name, number in counts.items():
+        metrics.log_metric(name, number)
+    predictions.metadata.update(rows=counts["predicted"], kind=plan["kind"])
+    with open(report.path, "w", encoding="utf-8") as page:
+        page.write(report_of(content))
     write_summary(content, summary.path)
     logging.info("%s", counts)
     check_counts(counts, max_failed, max_missing)

@@ -7,6 +7,7 @@ from batchpredict.components.batch_predict import batch_predict
 from batchpredict.components.deploy_model import deploy_model
 from batchpredict.components.evaluate_predictions import evaluate_predictions
 from batchpredict.components.gate import gate
+from batchpredict.components.parse_in_parallel import parse_in_parallel
 from batchpredict.components.parse_predictions import parse_predictions
 from batchpredict.components.split_dataset import split_dataset
 from batchpredict.components.train_model import train_model
@@ -29,6 +30,7 @@ def train_and_batch_predict(
     machine_type: str = "n1-standard-2",
     max_failed: float = 0.0,
     max_missing: float = 0.0,
+    parse_parallelism: int = 1,
     gate_metric: str = "auto",
     gate_threshold: float = 0.8,
 ) -> None:
@@ -49,6 +51,7 @@ def train_and_batch_predict(
         machine_type: Machine of the batch prediction job and of the endpoint.
         max_failed: Rows (from 1) or share (below 1) that may fail.
         max_missing: Rows (from 1) or share (below 1) that may be missing in the output.
+        parse_parallelism: Steps that read the output side by side, for outputs beyond one step.
         gate_metric: Metric that decides on deployment; ``auto`` is accuracy or r2.
         gate_threshold: What the metric must reach.
     """
@@ -89,17 +92,28 @@ def train_and_batch_predict(
         included_fields=split.outputs["feature_columns"],
         machine_type=machine_type,
     )
-    parsed = parse_predictions(
-        output_directory=predicted.outputs["gcs_output_directory"],
-        instances=split.outputs["instances"],
-        key_field=split.outputs["key_column"],
-        labels=trained.outputs["labels"],
-        max_failed=max_failed,
-        max_missing=max_missing,
-    )
-    parsed.set_caching_options(False)
+    with dsl.If(parse_parallelism > 1, name="parse-side-by-side"):
+        parsed_parts = parse_in_parallel(
+            output_directory=predicted.outputs["gcs_output_directory"],
+            instances=split.outputs["instances"],
+            parallelism=parse_parallelism,
+            key_field=split.outputs["key_column"],
+            labels=trained.outputs["labels"],
+            max_failed=max_failed,
+            max_missing=max_missing,
+        )
+    with dsl.Else(name="parse-in-one-step"):
+        parsed = parse_predictions(
+            output_directory=predicted.outputs["gcs_output_directory"],
+            instances=split.outputs["instances"],
+            key_field=split.outputs["key_column"],
+            labels=trained.outputs["labels"],
+            max_failed=max_failed,
+            max_missing=max_missing,
+        )
+        parsed.set_caching_options(False)
     evaluated = evaluate_predictions(
-        predictions=parsed.outputs["predictions"],
+        predictions=dsl.OneOf(parsed_parts.outputs["predictions"], parsed.outputs["predictions"]),
         truth=split.outputs["test"],
         target_column=target_column,
         task=split.outputs["task"],

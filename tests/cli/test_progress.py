@@ -11,7 +11,7 @@ import pytest
 from helpers import COMMAND, ROOT
 from rich.console import Console
 
-from batchpredict.cli.progress import _table, follow
+from batchpredict.cli.progress import _table, follow, visible
 from batchpredict.cli.run import _printable
 from batchpredict.local.runs import Step
 
@@ -52,6 +52,28 @@ def test_the_table_shows_every_state_in_words() -> None:
     words = [line.split() for line in console.file.getvalue().splitlines()]
     assert [line[0] for line in words[:-1]] == ["OK", "FAIL", "SKIP", "SKIP", "RUN", "wait"]
     assert words[-1] == ["64.0", "s"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "names"),
+    [
+        (9, ["split", "train", "evaluate", "deploy", "other", "later"]),
+        (6, ["split", "train", "evaluate", "deploy", "other", "later"]),
+        (4, ["train", "deploy", "other", "later"]),
+        (2, ["other", "later"]),
+        (1, ["other"]),
+        (-2, ["other"]),
+    ],
+)
+def test_what_runs_is_seen_however_low_the_terminal_is(rows: int, names: list[str]) -> None:
+    assert [step.name for step in visible(STEPS, rows)] == names
+
+
+def test_the_table_counts_the_steps_that_it_has_no_room_for() -> None:
+    console = Console(file=io.StringIO(), width=60, color_system=None)
+    console.print(_table(STEPS[4:], 1.0, 4))
+    assert isinstance(console.file, io.StringIO)
+    assert "and 4 more steps" in console.file.getvalue()
 
 
 def test_a_hostile_log_line_cannot_drive_the_terminal() -> None:

@@ -3,57 +3,11 @@ import json
 import pytest
 
 from batchpredict.runtime.shards import (
-    list_shards,
     parse_error_counts,
     parse_object,
     read_lines,
     strict_decoder,
 )
-
-
-def fill(folder, *names):
-    for name in names:
-        (folder / name).touch()
-    return str(folder)
-
-
-def test_files_are_sorted_by_what_they_are(tmp_path):
-    (tmp_path / "job-1").mkdir()
-    names = [f"prediction.results-0000{i}-of-00011" for i in range(10)]
-    names += ["prediction.results-00010-of-00011.jsonl", "prediction.errors_stats-00000-of-00001"]
-    folder = fill(tmp_path, *names, "prediction.results-00000-of-00002.csv", "notes.txt")
-    found = list_shards(folder)
-    assert found["results"] == names[:11]
-    assert found["errors"] == names[11:]
-    assert found["unknown"] == ["job-1", "notes.txt", "prediction.results-00000-of-00002.csv"]
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        ([], "but nothing; give the folder that the job reports"),
-        (["prediction-model-1", "x"], "but prediction-model-1, x; give the folder"),
-        (["prediction.errors_stats-00000-of-00001"], "no file prediction.results"),
-        (["prediction.results-00000-of-00001.csv"], "but prediction.results-00000-of-00001.csv;"),
-        (["prediction.results-00001-of-00002"], "lacks shard 0 of 2, 1 are there"),
-        (["prediction.results-00000-of-00002"], "lacks shard 1 of 2, 1 are there"),
-        (["prediction.results-0-of-3", "prediction.results-2-of-3"], "lacks shard 1 of 3"),
-        (["prediction.results-0-of-1", "prediction.results-1-of-1"], "E221"),
-        (["prediction.results-0-of-99999999999"], "lacks shard 1 of 99999999999"),
-        (["prediction.results-0-of-1", "prediction.results-0-of-2"], "shards of 1 and of 2: two"),
-        (["prediction.results-0-of-1", "prediction.results-0-of-1.jsonl"], "holds shard 0 twice"),
-        (["prediction.results-0-of-1", "prediction.errors_stats-0-of-2"], "lacks shard 1 of 2"),
-    ],
-)
-def test_e221_output_missing_or_incomplete(tmp_path, names, said):
-    with pytest.raises(ValueError, match=r"^E221 ") as caught:
-        list_shards(fill(tmp_path, *names))
-    assert said in str(caught.value)
-
-
-def test_e221_no_directory(tmp_path):
-    with pytest.raises(ValueError, match=r"^E221 there is no output directory"):
-        list_shards(str(tmp_path / "none"))
 
 
 def test_only_a_newline_ends_a_line(tmp_path):

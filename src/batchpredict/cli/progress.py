@@ -20,6 +20,8 @@ MARKS = {
     "RUNNING": "RUN",
     "PENDING": "wait",
 }
+UNDER_WAY = ("RUN", "wait")
+LINES_BELOW = 3  # the rest's number, the time, and the cursor
 COLOURS = {"OK": "green", "FAIL": "red", "SKIP": "yellow", "STOP": "red", "RUN": "cyan"}
 
 
@@ -48,7 +50,7 @@ def _follow_plainly(read: Callable[[], "Sequence[Step]"], ended: Callable[[float
     while not over:
         over = ended(INTERVAL)
         for step in read():
-            if mark_of(step.state) not in ("RUN", "wait") and step.name not in shown:
+            if mark_of(step.state) not in UNDER_WAY and step.name not in shown:
                 shown.add(step.name)
                 click.echo(_line(step), err=True)
 
@@ -65,14 +67,30 @@ def _follow_live(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], 
     from rich.live import Live
 
     started = time.monotonic()
-    with Live(console=Console(stderr=True), auto_refresh=False) as live:
+    console = Console(stderr=True)
+    with Live(console=console, auto_refresh=False) as live:
         over = False
         while not over:
             over = ended(INTERVAL)
-            live.update(_table(read(), time.monotonic() - started), refresh=True)
+            steps = read()
+            rows = len(steps) if over else console.height - LINES_BELOW
+            shown = visible(steps, rows)
+            table = _table(shown, time.monotonic() - started, len(steps) - len(shown))
+            live.update(table, refresh=True)
 
 
-def _table(steps: "Sequence[Step]", seconds: float) -> Any:
+def visible(steps: "Sequence[Step]", rows: int) -> "list[Step]":
+    """Return the steps that fit.
+
+    Those that ended make room first, the failed ones last of them; then those that wait.
+    """
+    ended = [step for step in steps if mark_of(step.state) not in UNDER_WAY]
+    ended.sort(key=lambda step: step.state == "FAILED")
+    gone = {step.name for step in ended[: max(0, len(steps) - rows)]}
+    return [step for step in steps if step.name not in gone][: max(1, rows)]
+
+
+def _table(steps: "Sequence[Step]", seconds: float, hidden: int = 0) -> Any:
     from rich.table import Table
     from rich.text import Text
 
@@ -81,5 +99,7 @@ def _table(steps: "Sequence[Step]", seconds: float) -> Any:
         mark = mark_of(step.state)
         spent = f"{step.seconds:.1f} s" if step.seconds else ""
         table.add_row(Text(mark, style=COLOURS.get(mark, "dim")), f"{spent:>8}", Text(step.name))
+    if hidden:
+        table.add_row("", "", f"and {hidden} more steps")
     table.add_row("", f"{seconds:6.1f} s", "")
     return table

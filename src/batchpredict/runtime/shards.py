@@ -1,75 +1,9 @@
-"""The files that a batch prediction job leaves, and the lines in them."""
+"""Lines of JSON Lines and of error counts, read strictly."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def list_shards(folder: str) -> dict[str, list[str]]:
-    """Sort the files of a batch prediction's output folder by what they are.
-
-    Args:
-        folder: The folder that the job reports as ``outputInfo.gcsOutputDirectory``.
-
-    Returns:
-        File names under ``results``, ``errors`` and ``unknown``, the shards in index order.
-
-    Raises:
-        ValueError: E221, the folder or a shard is missing, or two runs share the folder.
-    """
-    import os
-    import re
-
-    if not os.path.isdir(folder):
-        raise ValueError(f"E221 there is no output directory {folder}; did the job write there?")
-    pattern = r"prediction\.(results|errors_stats)-\d+-of-\d+(?:\.(?:jsonl|json|txt))?"
-    found: dict[str, list[str]] = {"results": [], "errors": [], "unknown": []}
-    for name in sorted(os.listdir(folder)):
-        match = re.fullmatch(pattern, name)
-        kind = {None: "unknown", "results": "results", "errors_stats": "errors"}[
-            match and match[1]
-        ]
-        found[kind].append(name)
-    if not found["results"]:
-        inside = ", ".join(found["unknown"][:5]) or "nothing"
-        raise ValueError(
-            f"E221 {folder} holds no file prediction.results-*-of-* of JSON Lines but {inside}; "
-            "give the folder that the job reports as outputInfo.gcsOutputDirectory"
-        )
-    for kind in ("results", "errors"):
-        found[kind] = order_shards(folder, found[kind])
-    return found
-
-
-def order_shards(folder: str, names: list[str]) -> list[str]:
-    """Order the shards of one kind by index, and see that none is missing.
-
-    Raises:
-        ValueError: E221, a shard is missing or twice there, or two runs share the folder.
-    """
-    import re
-
-    numbers = [re.findall(r"-(\d+)-of-(\d+)", name)[-1] for name in names]
-    counts = sorted({int(count) for _, count in numbers})
-    if len(counts) > 1:
-        raise ValueError(
-            f"E221 {folder} holds shards of {counts[0]} and of {counts[1]}: two runs share the "
-            "folder; give each run its own"
-        )
-    indexed: dict[int, str] = {}
-    for name, (index, _) in zip(names, numbers, strict=True):
-        if int(index) in indexed:
-            raise ValueError(f"E221 {folder} holds shard {int(index)} twice: {name}")
-        indexed[int(index)] = name
-    # A count is text of the file's name: never build a list as long as it says.
-    lacking = next((i for i in range(len(indexed) + 1) if i not in indexed), 0)
-    if names and (lacking < counts[0] or len(indexed) != counts[0]):
-        raise ValueError(
-            f"E221 {folder} lacks shard {lacking} of {counts[0]}, {len(indexed)} are there; "
-            "the job has not finished or the copy is incomplete"
-        )
-    return [indexed[index] for index in sorted(indexed)]
 
 
 def read_lines(path: str, longest: int = 64 * 2**20) -> "Iterator[bytes | None]":

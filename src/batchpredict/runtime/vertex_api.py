@@ -1,6 +1,51 @@
-"""Small calls to the Vertex AI REST API from inside a step, with the step's own credentials."""
+"""Small calls to Google's REST APIs from inside a step, with the step's own credentials."""
 
 from typing import Any
+
+
+def google_request(
+    verb: str, url: str, body: "dict[str, Any] | None" = None, accepted: tuple[int, ...] = ()
+) -> "dict[str, Any]":
+    """Send one request to an API of Google and return its JSON reply.
+
+    google-auth and requests are all it needs: the SDK takes seconds to import.
+
+    Args:
+        verb: ``GET``, ``POST`` or ``DELETE``.
+        url: Where to; the host gets a token.
+        body: JSON object to send.
+        accepted: Refusals to return, with their member ``error``, instead of raising.
+
+    Raises:
+        RuntimeError: E252, the service did not answer or refused; the message is its own.
+    """
+    import re
+
+    import google.auth
+    import requests
+    from google.auth.transport.requests import AuthorizedSession
+
+    asked = f"{verb} {re.sub(r'^https?://[^/]+/(bigquery/)?v[0-9]+/', '', url)}"
+    credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    try:
+        with AuthorizedSession(credentials) as session:
+            reply = session.request(verb, url, json=body, timeout=600)
+    except requests.RequestException as error:
+        raise RuntimeError(f"E252 {asked} was not answered: {error}") from None
+    if reply.status_code < 300 and not reply.content:
+        return {}
+    try:
+        content = dict(reply.json())
+    except ValueError:
+        raise RuntimeError(
+            f"E252 {asked} answered {reply.status_code} without JSON: {reply.text[:200]!r}"
+        ) from None
+    if reply.status_code >= 300 and reply.status_code not in accepted:
+        told = content.get("error", {})
+        raise RuntimeError(
+            f"E252 {asked} answered {reply.status_code}: {told.get('message', told)}"
+        )
+    return content
 
 
 def vertex_request(
@@ -8,8 +53,8 @@ def vertex_request(
 ) -> "dict[str, Any]":
     """Send one request to the Vertex AI API of ``location`` and return its JSON reply.
 
-    google-auth and requests are all it needs: the SDK takes seconds to import. The region becomes
-    part of a host name that receives a token, so nothing but a region is accepted.
+    The region becomes part of a host name that receives a token, so nothing but a region is
+    accepted.
 
     Args:
         location: Region, such as ``europe-west4``.
@@ -23,27 +68,9 @@ def vertex_request(
     """
     import re
 
-    import google.auth
-    from google.auth.transport.requests import AuthorizedSession
-
     if not re.fullmatch(r"[a-z]+-[a-z]+[0-9]{1,2}", location):
         raise ValueError(f"E251 {location!r} is not a region such as us-central1")
-    credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
-    url = f"https://{location}-aiplatform.googleapis.com/v1/{path}"
-    with AuthorizedSession(credentials) as session:
-        reply = session.request(verb, url, json=body, timeout=600)
-    try:
-        content = dict(reply.json())
-    except ValueError:
-        raise RuntimeError(
-            f"E252 {verb} {path} answered {reply.status_code} without JSON: {reply.text[:200]!r}"
-        ) from None
-    if reply.status_code >= 300:
-        error = content.get("error", {})
-        raise RuntimeError(
-            f"E252 {verb} {path} answered {reply.status_code}: {error.get('message', error)}"
-        )
-    return content
+    return google_request(verb, f"https://{location}-aiplatform.googleapis.com/v1/{path}", body)
 
 
 def check_display_name(name: str) -> None:

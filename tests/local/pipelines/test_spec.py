@@ -31,14 +31,8 @@ def plain() -> None:
 
 
 @dsl.pipeline(name="loops")
-def loops() -> None:
-    with dsl.ParallelFor(["a", "b"]) as item:
-        say(text=item)
-
-
-@dsl.pipeline(name="nested")
-def nested(flag: bool) -> None:
-    with dsl.If(flag == True), dsl.ParallelFor(["a", "b"]) as item:  # noqa: E712
+def loops(items: list[str]) -> None:
+    with dsl.ParallelFor(items, name="each") as item:
         say(text=item)
 
 
@@ -81,8 +75,6 @@ def test_a_pipeline_is_read(spec: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("pipeline", "task", "feature"),
     [
-        (loops, "for-loop", "dsl.ParallelFor"),
-        (nested, "for-loop", "dsl.ParallelFor"),
         (ends, "say", "dsl.ExitHandler"),
         (ignores, "say-2", "ignore_upstream_failure"),
         (retries, "say", "set_retry"),
@@ -190,4 +182,72 @@ def test_a_container_without_a_command_is_refused(spec: dict[str, Any]) -> None:
     for executor in spec["deploymentSpec"]["executors"].values():
         executor["container"].pop("command")
     with pytest.raises(ValueError, match=r"E340 task '\w+' relies on the entry point"):
+        load_pipeline(spec)
+
+
+def test_a_step_that_writes_a_list_of_artifacts_is_refused(spec: dict[str, Any]) -> None:
+    outputs = spec["components"]["comp-fill"]["outputDefinitions"]["artifacts"]
+    outputs["data"]["isArtifactList"] = True
+    with pytest.raises(ValueError, match=r"E340 task 'fill' writes a list of artifacts, 'data'"):
+        load_pipeline(spec)
+
+
+@dsl.pipeline(name="texts")
+def texts(items: list[str]) -> None:
+    with dsl.ParallelFor(items) as outer, dsl.ParallelFor(["a", "b"]) as inner:
+        say(text=f"{outer} {inner}")
+
+
+@dsl.pipeline(name="fields")
+def fields(items: list[dict[str, str]]) -> None:
+    with dsl.ParallelFor(items) as item:
+        say(text=f"{item.x}")
+
+
+@pytest.mark.parametrize("pipeline", [texts, fields])
+def test_an_input_that_the_graph_does_not_have_is_refused(tmp_path: Path, pipeline: Any) -> None:
+    """KFP 2.17 compiles so the item of an inner loop, or a field of an item, inside a text."""
+    with pytest.raises(ValueError, match=r"E341 task '.*' reads '.*item.*pass the item by itself"):
+        load_pipeline(compiled(pipeline, tmp_path))
+
+
+def test_an_artifact_that_the_graph_does_not_have_is_refused(spec: dict[str, Any]) -> None:
+    inputs = {"artifacts": {"x": {"componentInputArtifact": "nope"}}}
+    spec["root"]["dag"]["tasks"]["say"]["inputs"] = inputs
+    with pytest.raises(ValueError, match=r"E341 task 'say' reads 'nope'"):
+        load_pipeline(spec)
+
+
+@pytest.mark.parametrize(
+    "iterator",
+    [
+        {"parameterIterator": {"items": {"raw": "[1, 2"}}},
+        {"parameterIterator": {"items": {"raw": '{"a": 1}'}}},
+        {"parameterIterator": {"items": {"inputParameter": "nope"}}},
+        {"artifactIterator": {"items": {"inputArtifact": "nope"}}},
+    ],
+    ids=["broken", "no list", "no parameter", "no artifact"],
+)
+def test_a_loop_over_nothing_is_refused(tmp_path: Path, iterator: dict[str, Any]) -> None:
+    spec = compiled(loops, tmp_path)
+    task = spec["root"]["dag"]["tasks"]["for-loop-1"]
+    del task["parameterIterator"]
+    task |= iterator
+    with pytest.raises(ValueError, match="E341 the loop 'for-loop-1' goes over no list"):
+        load_pipeline(spec)
+
+
+def test_an_unknown_expression_is_refused(tmp_path: Path) -> None:
+    spec = compiled(loops, tmp_path)
+    inputs = spec["components"]["comp-for-loop-1"]["dag"]["tasks"]["say"]["inputs"]
+    inputs["parameters"]["text"]["parameterExpressionSelector"] = "size(string_value)"
+    with pytest.raises(ValueError, match=r"E340 task 'say' uses the expression 'size"):
+        load_pipeline(spec)
+
+
+def test_a_task_that_is_named_as_an_iteration_is_refused(tmp_path: Path) -> None:
+    spec = compiled(loops, tmp_path)
+    tasks = spec["root"]["dag"]["tasks"]
+    tasks["for-loop-1-7"] = {"componentRef": {"name": "comp-say"}, "taskInfo": {"name": "other"}}
+    with pytest.raises(ValueError, match=r"E342 'for-loop-1-7' is also an iteration"):
         load_pipeline(spec)

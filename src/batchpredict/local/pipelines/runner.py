@@ -4,16 +4,17 @@ import contextlib
 import queue
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from kfp.local.executor_output_utils import pb2_value_to_python
-from kfp.local.io import IOStore
-from kfp.local.orchestrator.orchestrator_utils import OrchestratorUtils
 
+from batchpredict.local.pipelines.arguments import task_arguments
 from batchpredict.local.pipelines.conditions import holds
+from batchpredict.local.pipelines.loops import collected, loop_items, run_side_by_side
+from batchpredict.local.pipelines.outputs import absent_outputs, graph_outputs
 from batchpredict.local.pipelines.placeholders import plain_numbers, resolve_constant
-from batchpredict.local.pipelines.spec import SAFE_NAME, Pipeline
+from batchpredict.local.pipelines.scope import DONE, FAILED, SKIPPED, Scope
+from batchpredict.local.pipelines.spec import Pipeline
 from batchpredict.local.pipelines.states import TaskStates
 from batchpredict.local.pipelines.tasks import (
     RunContext,
@@ -22,33 +23,9 @@ from batchpredict.local.pipelines.tasks import (
     run_importer,
 )
 
-DONE, SKIPPED, FAILED = "done", "skipped", "failed"
-
 
 class _InnerTasksFailed(TaskFailed):
-    """A graph failed because of its tasks, which have been noted themselves."""
-
-
-@dataclass
-class _Scope:
-    """One DAG while it runs: the pipeline itself, a graph component, or a branch."""
-
-    path: str
-    number: int
-    tasks: Mapping[str, Any]
-    store: IOStore = field(default_factory=IOStore)
-    ended: dict[str, str] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def title(self, name: str) -> str:
-        """Return the display name of a task when it is safe and its own, else its name."""
-        titles = [task.task_info.name for task in self.tasks.values()]
-        title = str(self.tasks[name].task_info.name)
-        is_own = titles.count(title) == 1 and title not in self.tasks
-        return title if is_own and SAFE_NAME.fullmatch(title) else name
-
-    def is_ready(self, task: Any) -> bool:
-        return set(task.dependent_tasks) <= set(self.ended)
+    """A graph or a loop failed because of its tasks, which have been noted themselves."""
 
 
 class PipelineRunner:
@@ -80,34 +57,26 @@ class PipelineRunner:
                 arguments[name] = resolve_constant(default, arguments, self._context.constants)
         return arguments
 
-    def _task_arguments(self, task: Any, store: IOStore) -> dict[str, Any]:
-        arguments: dict[str, Any] = OrchestratorUtils.make_task_arguments(task.inputs, store)
-        for name, spec in task.inputs.parameters.items():
-            if spec.HasField("runtime_value"):
-                constant = plain_numbers(arguments[name])
-                arguments[name] = resolve_constant(constant, arguments, self._context.constants)
-        return arguments
-
     def _run_dag(
         self, component: Any, arguments: Mapping[str, Any], path: str, number: int
     ) -> dict[str, Any]:
         """Run the tasks of one DAG; return its outputs."""
-        scope = _Scope(path, number, component.dag.tasks)
+        scope = Scope(path, number, component.dag.tasks)
         for name in (
             *component.input_definitions.parameters,
             *component.input_definitions.artifacts,
         ):
             scope.store.put_parent_input(name, arguments.get(name))
         for name in scope.tasks:
-            scope.numbers[name] = self._states.add(f"{path}{scope.title(name)}", number)
+            scope.numbers[name] = self._states.add(scope.path_of(name), number)
         self._run_tasks(scope)
         failed = [name for name, end in scope.ended.items() if end == FAILED]
         if failed:
-            raise _InnerTasksFailed(f"{path}: {', '.join(failed)} failed or not started")
-        outputs = OrchestratorUtils.get_dag_outputs(component.dag.outputs, scope.store)
-        return dict(outputs)
+            names = ", ".join(failed)
+            raise _InnerTasksFailed(f"{path.rstrip('/')}: {names} failed or not started")
+        return graph_outputs(component, scope)
 
-    def _run_tasks(self, scope: _Scope) -> None:
+    def _run_tasks(self, scope: Scope) -> None:
         """Start each task when its upstream tasks have ended, until all have."""
         ended: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         waiting = dict(scope.tasks)
@@ -128,7 +97,7 @@ class PipelineRunner:
                 scope.ended[name] = end
                 running -= 1
 
-    def _is_blocked(self, scope: _Scope, name: str, task: Any) -> bool:
+    def _is_blocked(self, scope: Scope, name: str, task: Any) -> bool:
         """Whether an upstream task did not succeed; then this one is ended with it."""
         upstream = {scope.ended[needed] for needed in task.dependent_tasks}
         number = scope.numbers[name]
@@ -141,13 +110,14 @@ class PipelineRunner:
         return name in scope.ended
 
     def _run_task(
-        self, scope: _Scope, name: str, task: Any, ended: "queue.SimpleQueue[tuple[str, str]]"
+        self, scope: Scope, name: str, task: Any, ended: "queue.SimpleQueue[tuple[str, str]]"
     ) -> None:
         number = scope.numbers[name]
+        component = self._pipeline.components[task.component_ref.name]
         try:
-            outputs = self._execute(scope, name, task)
+            outputs = self._execute(scope, name, task, component)
         except Exception as error:
-            self._note_failure(f"{scope.path}{scope.title(name)}", number, error)
+            self._note_failure(scope.path_of(name), number, error)
             ended.put((name, FAILED))
             return
         if outputs is None:
@@ -156,6 +126,8 @@ class PipelineRunner:
             return
         for key, value in outputs.items():
             scope.store.put_task_output(name, key, plain_numbers(value))
+        if component.WhichOneof("implementation") == "dag":
+            scope.absent |= {(name, key) for key in absent_outputs(component, outputs)}
         self._states.succeed(number, outputs)
         ended.put((name, DONE))
 
@@ -166,19 +138,67 @@ class PipelineRunner:
             self._failures.append(message)
         self._states.fail(number, message, cancelled=cancelled)
 
-    def _execute(self, scope: _Scope, name: str, task: Any) -> dict[str, Any] | None:
+    def _execute(
+        self, scope: Scope, name: str, task: Any, component: Any
+    ) -> dict[str, Any] | None:
         """Run one task; None when its condition is false."""
-        component = self._pipeline.components[task.component_ref.name]
-        given = self._task_arguments(task, scope.store)
+        given = task_arguments(task, scope.store, self._context.constants)
         condition = task.trigger_policy.condition
         if condition and not holds(condition, given):
             return None
-        arguments = self._arguments(component, given)
-        path, number = f"{scope.path}{scope.title(name)}", scope.numbers[name]
+        path, number = scope.path_of(name), scope.numbers[name]
         self._states.start(number)
+        if task.WhichOneof("iterator"):
+            return self._run_loop(component, task, given, path, number)
+        return self._run_component(component, given, path, number)
+
+    def _run_component(
+        self, component: Any, given: Mapping[str, Any], path: str, number: int
+    ) -> dict[str, Any]:
+        """Run what carries out a task, or one iteration of a loop; return its outputs."""
+        arguments = self._arguments(component, given)
         if component.WhichOneof("implementation") == "dag":
             return self._run_dag(component, arguments, f"{path}/", number)
         executor = self._pipeline.executors[component.executor_label]
         if executor.WhichOneof("spec") == "importer":
-            return dict(run_importer(executor, arguments, self._context.constants))
+            return run_importer(executor, arguments, self._context.constants)
         return run_container(self._context, path, component, executor, arguments)
+
+    def _run_loop(
+        self, component: Any, task: Any, given: Mapping[str, Any], path: str, number: int
+    ) -> dict[str, Any]:
+        """Run the iterations of a loop, all of them even if some fail; return their outputs."""
+        item_input, items = loop_items(task, given)
+        numbers = [self._states.add(f"{path}-{index}", number) for index in range(len(items))]
+        outputs: dict[int, dict[str, Any]] = {}
+
+        def iterate(index: int) -> None:
+            arguments = {**given, item_input: items[index]}
+            place = (f"{path}-{index}", numbers[index])
+            found = self._run_iteration(component, arguments, *place)
+            if found is not None:
+                outputs[index] = found
+
+        limit = task.iterator_policy.parallelism_limit or self._context.parallel_steps
+        run_side_by_side(iterate, len(items), limit)
+        failed = [str(index) for index in range(len(items)) if index not in outputs]
+        if failed:
+            iterations = ", ".join(failed)
+            raise _InnerTasksFailed(f"{path}: iterations failed or not started: {iterations}")
+        return collected(component, [outputs[index] for index in range(len(items))])
+
+    def _run_iteration(
+        self, component: Any, arguments: Mapping[str, Any], path: str, number: int
+    ) -> dict[str, Any] | None:
+        """Run one iteration of a loop; None when it failed."""
+        if self._context.cancelled.is_set():
+            self._states.not_triggered(number)
+            return None
+        self._states.start(number)
+        try:
+            outputs = self._run_component(component, arguments, path, number)
+        except Exception as error:
+            self._note_failure(path, number, error)
+            return None
+        self._states.succeed(number, outputs)
+        return outputs

@@ -10,6 +10,8 @@ from google.protobuf import json_format
 from kfp.local import utils
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from batchpredict.local.pipelines.wiring import check_inputs, check_loops
+
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
@@ -49,6 +51,9 @@ def load_pipeline(content: Mapping[str, Any]) -> Pipeline:
     for name, task in _tasks(pipeline):
         _check_task(name, task)
         _check_component(name, task, pipeline)
+    for component in (pipeline.root, *pipeline.components.values()):
+        check_inputs(component)
+        check_loops(component)
     return pipeline
 
 
@@ -98,9 +103,7 @@ def _check_nesting(pipeline: Pipeline) -> None:
 def _check_task(name: str, task: Any) -> None:
     finally_ = pipeline_spec_pb2.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
     missing = ""
-    if task.WhichOneof("iterator"):
-        missing = "dsl.ParallelFor"
-    elif task.trigger_policy.strategy == finally_:
+    if task.trigger_policy.strategy == finally_:
         missing = "dsl.ExitHandler or ignore_upstream_failure"
     elif task.retry_policy.max_retry_count:
         missing = "set_retry"
@@ -116,6 +119,12 @@ def _check_component(name: str, task: Any, pipeline: Pipeline) -> None:
     ):
         raise ValueError(
             f"E341 this is not a compiled pipeline: nothing carries out task {name!r}"
+        )
+    outputs = component.output_definitions.artifacts.items()
+    lists = [output for output, spec in outputs if spec.is_artifact_list]
+    if component.executor_label and lists:
+        raise ValueError(
+            f"E340 task {name!r} writes a list of artifacts, {lists[0]!r}: not run locally"
         )
     executor = pipeline.executors.get(component.executor_label)
     if executor is not None and executor.HasField("container") and not executor.container.command:

@@ -48,10 +48,11 @@ class TaskStates:
 
     def succeed(self, number: int, outputs: Mapping[str, Any]) -> None:
         """The task ended well; keep what it gives."""
+        found = {name: _artifacts(value) for name, value in outputs.items()}
         artifacts = {
-            name: types.PipelineTaskDetail.ArtifactList(artifacts=[_artifact(value)])
-            for name, value in outputs.items()
-            if isinstance(value, dsl.Artifact)
+            name: types.PipelineTaskDetail.ArtifactList(artifacts=values)
+            for name, values in found.items()
+            if values
         }
         self._change(number, state=State.SUCCEEDED, end_time=_now(), outputs=artifacts)
         with self._lock:
@@ -85,6 +86,12 @@ class TaskStates:
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
+
+
+def _artifacts(value: Any) -> list[Any]:
+    """Return the artifacts of an output; none when it is a parameter or an empty list."""
+    values = value if isinstance(value, list) else [value]
+    return [_artifact(it) for it in values if isinstance(it, dsl.Artifact)]
 
 
 def _artifact(artifact: dsl.Artifact) -> Any:

@@ -40,6 +40,7 @@ class RunContext:
         logs: Folder with one log for each task.
         work: Folder for the processes' temporary files.
         environment: Variables of every container.
+        parallel_steps: Largest number of steps that run at the same time.
         error_of: Returns the error of the Vertex AI resource of a name, or "".
     """
 
@@ -51,6 +52,7 @@ class RunContext:
     work: Path
     environment: Mapping[str, str]
     slots: threading.Semaphore
+    parallel_steps: int
     cancelled: threading.Event
     error_of: Callable[[str], str]
 
@@ -74,7 +76,12 @@ def run_container(
         TaskFailed: The command exited with another code than 0, or was cancelled.
     """
     root = f"{context.root}/{path}"
-    structured = {k: value for k, value in arguments.items() if isinstance(value, list | dict)}
+    given = component.input_definitions.artifacts
+    structured = {
+        name: value
+        for name, value in arguments.items()
+        if isinstance(value, list | dict) and name not in given
+    }
     message = executor_input_utils.construct_executor_input(
         component, {**arguments, **_without_nulls(structured)}, root, block_input_artifact=False
     )
@@ -114,6 +121,8 @@ def _executor_input(context: RunContext, message: Any, component: Any) -> dict[s
     """Return the executor input as JSON, with the paths that the step sees."""
     content = executor_input_utils.executor_input_to_dict(message, component)
     content = plain_numbers(content)
+    for artifacts in content.get("inputs", {}).get("artifacts", {}).values():
+        artifacts.setdefault("artifacts", [])  # JSON of a message leaves an empty list out
     outputs = content["outputs"]
     for place in (outputs, *outputs.get("parameters", {}).values()):
         place["outputFile"] = context.mounted(place["outputFile"])

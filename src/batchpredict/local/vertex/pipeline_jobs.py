@@ -137,6 +137,7 @@ class PipelineService:
             work=self._work / job_id,
             environment={**self._environment, "CLOUD_ML_PROJECT_ID": project},
             slots=self._slots,
+            parallel_steps=PARALLEL_STEPS,
             cancelled=cancelled,
             error_of=self._error_of,
         )

@@ -1,0 +1,109 @@
+"""The tables of all files of a batch prediction's output as one result."""
+
+from typing import List, NamedTuple  # noqa: UP035 - kept as KFP documents it
+
+from kfp import dsl
+from kfp.dsl import Artifact, Dataset, Input, Markdown, Metrics, Output
+
+from batchpredict import images
+from batchpredict.carrying import carried
+from batchpredict.runtime.reconciliation import check_counts, check_thresholds
+from batchpredict.runtime.results.manifest import account
+from batchpredict.runtime.results.reading import merge_predictions
+from batchpredict.runtime.results.sources import describe_output_files
+from batchpredict.runtime.results.summaries import report_of, write_summary
+from batchpredict.runtime.tables import open_database
+
+
+@dsl.component(
+    base_image=images.PYTHON,
+    packages_to_install=[images.DUCKDB, images.GOOGLE_AUTH, images.REQUESTS],
+    additional_funcs=carried(
+        account,
+        check_counts,
+        check_thresholds,
+        describe_output_files,
+        merge_predictions,
+        open_database,
+        report_of,
+        write_summary,
+    ),
+)
+def merge_summaries(
+    parts: Input[List[Dataset]],  # noqa: UP006
+    failed_parts: Input[List[Dataset]],  # noqa: UP006
+    plan: str,
+    predictions: Output[Dataset],
+    failures: Output[Dataset],
+    summary: Output[Artifact],
+    metrics: Output[Metrics],
+    report: Output[Markdown],
+    output_directory: Input[Artifact] = None,
+    batchpredictionjob: Input[Artifact] = None,
+    instances: Input[Dataset] = None,
+    key_field: str = "key",
+    included_fields: List[str] = [],  # noqa: UP006
+    max_failed: float = 0.0,
+    max_missing: float = 0.0,
+) -> NamedTuple("Outputs", [("predicted", int), ("failed", int), ("missing", int)]):
+    """Put the tables of parse_shards together, and account for every input row.
+
+    The result is that of parse_predictions on the whole output. All outputs are written before the
+    step fails because of a threshold.
+
+    Args:
+        parts: The predictions of each parse_shards.
+        failed_parts: The failures of each parse_shards.
+        plan: How they were read, from split_shards.
+        output_directory: Folder of the output, which the job reports as
+            outputInfo.gcsOutputDirectory.
+        batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder.
+        instances: The JSON Lines that were predicted. With them every input row is accounted for:
+            predicted, failed or missing.
+        key_field: The field of an instance that tells it apart.
+        included_fields: The fields that the model got, in order, when it got lists and there are
+            no keys to match rows by; all when empty.
+        max_failed: Failed rows to accept: 0 none, below 1 a share of the input, else a number.
+        max_missing: Missing rows to accept, likewise.
+
+    Returns:
+        predictions: Parquet, as parse_predictions writes it.
+        failures: Parquet, as parse_predictions writes it.
+        summary: JSON, as parse_predictions writes it. Written last.
+        metrics: Numbers of input, predicted, failed, missing, unexpected, duplicate and noted
+            rows.
+        report: The summary as a page.
+        predicted: Number of input rows with a prediction.
+        failed: Number of input rows with an error, or an output row that could not be read.
+        missing: Number of input rows without an output row.
+    """
+    import json
+    import logging
+    import tempfile
+    from collections import namedtuple
+
+    check_thresholds(max_failed, max_missing)
+    endings = {predictions: "parquet", failures: "parquet", summary: "json", report: "md"}
+    for artifact, extension in endings.items():
+        artifact.uri += f".{extension}"
+    with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
+        output = describe_output_files(output_directory, batchpredictionjob)
+        merge_predictions(con, [part.path for part in parts], predictions.path)
+        output["predictions"] = [predictions.path]
+        output["failed"] = [part.path for part in failed_parts]
+        read = json.loads(plan)
+        known = instances.path if instances else ""
+        content = account(
+            con, output, read, known, key_field, included_fields, scratch, failures.path
+        )
+    counts = content["counts"]
+    for name, number in counts.items():
+        metrics.log_metric(name, number)
+    predictions.metadata.update(rows=counts["predicted"], kind=read["kind"])
+    with open(report.path, "w", encoding="utf-8") as page:
+        page.write(report_of(content))
+    write_summary(content, summary.path)
+    logging.info("%s", counts)
+    check_counts(counts, max_failed, max_missing)
+    done = namedtuple("Outputs", "predicted failed missing")
+    return done(counts["predicted"], counts["failed"], counts["missing"])

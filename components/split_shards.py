@@ -1,0 +1,74 @@
+"""The files of a batch prediction's output in groups, for steps that run side by side."""
+
+from typing import List, NamedTuple  # noqa: UP035 - kept as KFP documents it
+
+from kfp import dsl
+from kfp.dsl import Artifact, Input
+
+from batchpredict import images
+from batchpredict.carrying import carried
+from batchpredict.runtime.results.kinds import check_kind
+from batchpredict.runtime.results.layout import list_results
+from batchpredict.runtime.results.sharing import check_parallelism, group_files, sample_files
+from batchpredict.runtime.results.sniffing import sniff_lines
+from batchpredict.runtime.results.sources import open_output, output_folder
+from batchpredict.runtime.tables import open_database
+
+
+@dsl.component(
+    base_image=images.PYTHON,
+    packages_to_install=[images.DUCKDB, images.GOOGLE_AUTH, images.REQUESTS],
+    additional_funcs=carried(
+        check_kind,
+        check_parallelism,
+        group_files,
+        list_results,
+        open_database,
+        open_output,
+        output_folder,
+        sample_files,
+        sniff_lines,
+    ),
+)
+def split_shards(
+    parallelism: int,
+    output_directory: Input[Artifact] = None,
+    batchpredictionjob: Input[Artifact] = None,
+    kind: str = "auto",
+    key_field: str = "key",
+    target_column: str = "",
+) -> NamedTuple("Outputs", [("groups", List[str]), ("plan", str)]):  # noqa: UP006
+    """Share the files of a batch prediction's output between steps, by size.
+
+    Args:
+        parallelism: The most groups to make; a file is never cut.
+        output_directory: Folder of the output, which the job reports as
+            outputInfo.gcsOutputDirectory.
+        batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder.
+        kind: What the predictions are, as for parse_predictions.
+        key_field: The field of an instance that tells it apart.
+        target_column: The predicted column, where the columns of CSV leave a choice.
+
+    Returns:
+        groups: For each step the names of its files, as JSON; for parse_shards.
+        plan: How to read all of them, told from the first rows, as JSON; for parse_shards and
+            merge_summaries.
+    """
+    import json
+    import tempfile
+    from collections import namedtuple
+
+    check_parallelism(parallelism)
+    check_kind(kind)
+    folder, _ = output_folder(output_directory, batchpredictionjob)
+    found = list_results(folder)
+    results = found["jsonl"] + found["csv"]
+    with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
+        some = sample_files(folder, results)
+        output = open_output(
+            con, output_directory, batchpredictionjob, target_column, scratch, some
+        )
+        plan = sniff_lines(output["paths"], kind, key_field)
+    groups = group_files(folder, results + found["errors"], parallelism)
+    done = namedtuple("Outputs", "groups plan")
+    return done([json.dumps(group) for group in groups], json.dumps(plan))

@@ -1,0 +1,60 @@
+"""One DAG while it runs: the pipeline, a graph component, a branch, or one loop iteration."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kfp.local.io import IOStore
+
+from batchpredict.local.pipelines.spec import SAFE_NAME
+
+DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+@dataclass
+class Scope:
+    """The tasks of one DAG, and what has become of them.
+
+    Attributes:
+        path: What the names of its tasks begin with: "" or ends with ``/``.
+        number: Number of its own task in the run.
+        store: Its inputs, and the outputs of its tasks.
+        ended: ``done``, ``skipped`` or ``failed`` of each task that has ended.
+        numbers: Number of each task in the run.
+        absent: Outputs (task, name) that a graph does not have because a branch was not taken.
+    """
+
+    path: str
+    number: int
+    tasks: Mapping[str, Any]
+    store: IOStore = field(default_factory=IOStore)
+    ended: dict[str, str] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    absent: set[tuple[str, str]] = field(default_factory=set)
+
+    def title(self, name: str) -> str:
+        """Return the display name of a task when it is safe and its own, else its name."""
+        titles = [task.task_info.name for task in self.tasks.values()]
+        title = str(self.tasks[name].task_info.name)
+        is_own = titles.count(title) == 1 and title not in self.tasks
+        if self.tasks[name].WhichOneof("iterator"):
+            is_own = is_own and not self._is_like_an_iteration_of(title)
+        return title if is_own and SAFE_NAME.fullmatch(title) else name
+
+    def _is_like_an_iteration_of(self, title: str) -> bool:
+        """Whether a task beside a loop of that title is named as one of its iterations."""
+        names = {*self.tasks, *(task.task_info.name for task in self.tasks.values())}
+        return any(re.fullmatch(rf"{re.escape(title)}-\d+", name) for name in names)
+
+    def path_of(self, name: str) -> str:
+        """Return the name of a task within the run."""
+        return f"{self.path}{self.title(name)}"
+
+    def is_ready(self, task: Any) -> bool:
+        """Whether all that the task needs has ended."""
+        return set(task.dependent_tasks) <= set(self.ended)
+
+    def is_absent(self, name: str, output: str) -> bool:
+        """Whether a task has no such output because a branch was not taken."""
+        return self.ended.get(name) == SKIPPED or (name, output) in self.absent

@@ -1,0 +1,1 @@
+"""Reading what a batch prediction job wrote: every shape, every row."""

@@ -1,0 +1,218 @@
+"""Every input row is predicted, failed or missing: matching output with input, and the counts."""
+
+from typing import TYPE_CHECKING
+
+from batchpredict.runtime.canonical import canonical
+from batchpredict.runtime.results.kinds import failure_columns
+from batchpredict.runtime.results.reading import row_reader
+from batchpredict.runtime.tables import count_rows, sql_text
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def load_output(
+    con: "duckdb.DuckDBPyConnection", predictions: list[str], failed: list[str], keyed: bool
+) -> None:
+    """Make the views ``predicted`` and ``failed``, each with what is matched as ``match``.
+
+    Args:
+        con: The scratch database.
+        predictions: Parquet files of predictions.
+        failed: JSON Lines of failures.
+        keyed: Whether rows are matched by key; else by instance.
+    """
+    match = "key" if keyed else "md5(CAST(json(instance) AS VARCHAR))"
+    files = "[" + ", ".join(map(sql_text, predictions)) + "]"
+    con.execute(f"CREATE VIEW predicted AS SELECT *, {match} AS match FROM read_parquet({files})")
+    readers = [f"SELECT * FROM {row_reader(path, failure_columns())}" for path in failed]
+    con.execute(
+        f"CREATE VIEW failed AS SELECT *, {match} AS match FROM ({' UNION ALL '.join(readers)})"
+    )
+
+
+def count_matches(con: "duckdb.DuckDBPyConnection", aliases: bool) -> None:
+    """Make the table ``counted``: of each match how often it was given, predicted and failed.
+
+    Args:
+        con: The scratch database with ``inputs``, ``predicted`` and ``failed``.
+        aliases: Whether some matches go by another name in the table ``aliases``.
+    """
+    sides = [("inputs", 1, 0, 0), ("predicted", 0, 1, 0), ("failed", 0, 0, 1)]
+    rows = " UNION ALL ".join(
+        f"SELECT match, {i} AS i, {p} AS p, {f} AS f FROM {side} WHERE match IS NOT NULL"
+        for side, i, p, f in sides
+    )
+    if aliases:
+        rows = (
+            f"SELECT coalesce(known, rows.match) AS match, i, p, f FROM ({rows}) rows "
+            "LEFT JOIN aliases ON rows.match = aliases.match"
+        )
+    con.execute(
+        "CREATE OR REPLACE TABLE counted AS SELECT match, sum(i)::BIGINT AS given, "
+        f"sum(p)::BIGINT AS good, sum(f)::BIGINT AS bad FROM ({rows}) GROUP BY match"
+    )
+
+
+def find_aliases(
+    con: "duckdb.DuckDBPyConnection", scratch: str, key_field: str, included: list[str]
+) -> None:
+    """Give the instances that match nothing as they are written one name for one meaning.
+
+    Makes the table ``aliases`` (``match``, ``known``) of the instances whose counts do not agree.
+
+    Args:
+        con: The scratch database with ``counted``.
+        scratch: Folder for intermediate files.
+        key_field: A field of the input that the model did not get.
+        included: The fields that the model got, in order; all but ``key_field`` when empty.
+    """
+    import hashlib
+    import json
+    import os
+
+    path = os.path.join(scratch, "aliases.jsonl")
+    open_matches = "(SELECT match FROM counted WHERE given <> good + bad)"
+    lists = count_rows(con, "predicted", "starts_with(ltrim(instance), '[')")
+    with open(path, "w", encoding="ascii") as file:
+        for side in ("inputs", "predicted", "failed"):
+            rows = con.execute(
+                f"SELECT match, any_value(instance) FROM {side} WHERE match IN {open_matches} "
+                "GROUP BY match"
+            )
+            while some := rows.fetchmany(1000):
+                for match, instance in some:
+                    as_list = bool(lists) and side == "inputs"
+                    text = sent_instance(instance, key_field, included) if as_list else instance
+                    known = hashlib.md5(canonical(text).encode()).hexdigest()
+                    file.write(json.dumps({"match": match, "known": known}) + "\n")
+    columns = {"match": "VARCHAR", "known": "VARCHAR"}
+    con.execute(f"CREATE TABLE aliases AS SELECT DISTINCT * FROM {row_reader(path, columns)}")
+
+
+def sent_instance(instance: str, key_field: str, included: list[str]) -> str:
+    """Return an input object as the list that a model gets with instance type ``array``.
+
+    Args:
+        instance: JSON text of the input; anything but an object comes back as it is.
+        key_field: A field that the model did not get.
+        included: The fields that the model got, in order; all but ``key_field`` when empty.
+    """
+    import json
+
+    value = json.loads(instance)
+    if not isinstance(value, dict):
+        return instance
+    names = included or [name for name in value if name != key_field]
+    return json.dumps([value.get(name) for name in names])
+
+
+def reconcile(
+    con: "duckdb.DuckDBPyConnection",
+    keyed: bool,
+    scratch: str,
+    key_field: str,
+    included: list[str],
+) -> dict[str, int]:
+    """Match output rows with input rows, as multisets.
+
+    An output row that shows neither key nor instance stands for one of the input rows that no
+    other output row answers.
+
+    Args:
+        con: The scratch database with ``predicted``, ``failed`` and ``inputs``; gets ``counted``.
+        keyed: Whether rows are matched by key; else by instance.
+        scratch: Folder for intermediate files.
+        key_field: The field that holds the key.
+        included: The fields that the model got, in order; all but ``key_field`` when empty.
+
+    Returns:
+        ``input`` = ``predicted`` + ``failed`` + ``missing``; ``unexpected`` output rows of no
+        input row, ``duplicate`` ones of an input row that has its answer, ``unkeyed`` failures.
+    """
+    con.execute("CREATE OR REPLACE TABLE aliases (match VARCHAR, known VARCHAR)")
+    count_matches(con, False)
+    if not keyed and count_rows(con, "counted", "given <> good + bad"):
+        con.execute("DROP TABLE aliases")
+        find_aliases(con, scratch, key_field, included)
+        count_matches(con, True)
+    sums = con.execute(
+        "SELECT coalesce(sum(given), 0), coalesce(sum(least(good, given)), 0), "
+        "coalesce(sum(least(bad, given - least(good, given))), 0), "
+        "coalesce(sum(good + bad) FILTER (given = 0), 0), "
+        "coalesce(sum(greatest(good + bad - given, 0)) FILTER (given > 0), 0) FROM counted"
+    ).fetchone()
+    given, predicted, failed, unexpected, duplicate = (int(n) for n in sums or (0,) * 5)
+    unkeyed = count_rows(con, "failed", "match IS NULL")
+    nameless = unkeyed + count_rows(con, "predicted", "match IS NULL")
+    found = {"input": given, "predicted": predicted, "failed": failed, "unexpected": unexpected}
+    return share_nameless({**found, "duplicate": duplicate, "unkeyed": unkeyed}, nameless)
+
+
+def share_nameless(counts: dict[str, int], nameless: int) -> dict[str, int]:
+    """Count the output rows that show no identity for input rows that none answers.
+
+    Args:
+        counts: Without them, and without ``missing``.
+        nameless: How many they are; those beyond ``unkeyed`` hold a prediction.
+    """
+    open_inputs = counts["input"] - counts["predicted"] - counts["failed"]
+    failed = min(counts["unkeyed"], open_inputs)
+    return {
+        "input": counts["input"],
+        "predicted": counts["predicted"],
+        "failed": counts["failed"] + failed,
+        "missing": open_inputs - failed,
+        **{name: counts[name] for name in ("duplicate", "unkeyed")},
+        "unexpected": counts["unexpected"] + nameless - failed,
+    }
+
+
+def count_output(con: "duckdb.DuckDBPyConnection") -> dict[str, int]:
+    """Return the counts of ``reconcile`` when the input rows are not known."""
+    predicted, failed = count_rows(con, "predicted"), count_rows(con, "failed")
+    counts = {"input": predicted + failed, "predicted": predicted, "failed": failed}
+    counts |= dict.fromkeys(("missing", "duplicate"), 0)
+    return {**counts, "unkeyed": count_rows(con, "failed", "match IS NULL"), "unexpected": 0}
+
+
+def missing_rows(counts: dict[str, int]) -> str:
+    """Return the SQL of the input rows that no output row answers, as failures.
+
+    Args:
+        counts: From ``reconcile``.
+    """
+    code, reason = "MISSING", "the output has no row of this key"
+    if counts["unkeyed"] and not counts["missing"]:
+        code, reason = "E222", "the output row of this key could not be read"
+    elif counts["unkeyed"]:
+        reason = f"no row of this key; {counts['unkeyed']} output rows could not be read"
+    return (
+        f"SELECT key, instance, {sql_text(code)} AS code, {sql_text(reason)} AS message, "
+        "NULL::VARCHAR AS raw, NULL::VARCHAR AS source FROM (SELECT i.*, good + bad AS answers, "
+        "row_number() OVER (PARTITION BY i.known) AS n FROM (SELECT inputs.*, "
+        "coalesce(known, inputs.match) AS known FROM inputs LEFT JOIN aliases "
+        "ON inputs.match = aliases.match) i JOIN counted ON counted.match = i.known "
+        "WHERE given > good + bad) WHERE n > answers"
+    )
+
+
+def write_failures(
+    con: "duckdb.DuckDBPyConnection", failures: str, counts: dict[str, int] | None
+) -> None:
+    """Write the failures as Parquet.
+
+    Args:
+        con: The scratch database, after ``reconcile`` when there are instances.
+        failures: Path of the file; each row names its instance if the input is known.
+        counts: From ``reconcile``; None when the input is not known.
+    """
+    query = "SELECT * EXCLUDE match FROM failed"
+    if counts is not None:
+        query = (
+            "SELECT f.key, coalesce(f.instance, i.instance) AS instance, code, message, raw, "
+            "source FROM failed f LEFT JOIN (SELECT match, any_value(instance) AS instance "
+            "FROM inputs WHERE match IN (SELECT match FROM failed) GROUP BY match) i "
+            f"ON f.match = i.match UNION ALL {missing_rows(counts)}"
+        )
+    con.execute(f"COPY ({query}) TO {sql_text(failures)} (FORMAT parquet, COMPRESSION zstd)")

@@ -1,0 +1,147 @@
+"""The fast lane: lines of the usual form, taken apart and typed by SQL.
+
+A line is taken only when it is, character by character, its prefix, JSON values and separators in
+the learnt order, and its prediction is of the learnt shape. All other lines are for Python.
+"""
+
+from typing import Any
+
+from batchpredict.runtime.results.fast_columns import fast_columns, typed_members
+from batchpredict.runtime.results.kinds import columns_of
+from batchpredict.runtime.results.shapes import pattern_of, sql_type
+from batchpredict.runtime.tables import sql_name, sql_text
+
+
+def line_reader(paths: list[str]) -> str:
+    """Return the DuckDB call that reads whole lines; a file that is no plain text raises.
+
+    Args:
+        paths: The files; only a line feed, with or without a carriage return, ends a line.
+    """
+    import glob
+
+    files = "[" + ", ".join(sql_text(glob.escape(path)) for path in paths) + "]"
+    return (
+        f"read_csv({files}, columns = {{'line': 'VARCHAR'}}, header = false, delim = '\x01', "
+        "quote = '', escape = '', auto_detect = false, strict_mode = true, filename = true)"
+    )
+
+
+def is_plain_form(form: dict[str, Any]) -> bool:
+    """Tell whether the members of a line are among those that the fast lane knows.
+
+    Names that differ only in case would be one column in SQL, and a row with an error or without
+    a prediction is Python's.
+    """
+    folded = [name.casefold() for name in form["names"]]
+    reserved = {"error", "line", "filename", "t", "sound", "fits", "explanation"}
+    return len(set(folded)) == len(folded) and not reserved & set(folded)
+
+
+def pieces(form: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
+    """Return the SQL of each member's JSON text in ``line``, and what must hold for it to be so.
+
+    A separator holds a quote without a backslash, so it stands in no JSON text: where it stands
+    once, it is a name of an object.
+    """
+    import itertools
+    import json
+
+    names, comma, colon = form["names"], form["comma"], form["colon"]
+    prefix = "{" + json.dumps(names[0]) + colon
+    guards = [f"starts_with(line, {sql_text(prefix)})", "ends_with(line, '}')"]
+    rest, found = f"substr(line, {len(prefix) + 1})", {}
+    for before, name in itertools.pairwise(names):
+        parts = f"string_split({rest}, {sql_text(comma + json.dumps(name) + colon)})"
+        guards.append(f"len({parts}) = 2")
+        found[before], rest = f"{parts}[1]", f"{parts}[2]"
+    found[names[-1]] = f"left({rest}, -1)"
+    return found, guards
+
+
+def echo_guards(column: str) -> list[str]:
+    """Return the guards of a value that is kept as it stands: JSON that any reader takes."""
+    odd = ("NaN", "Infinity", ",]", ",}", "]]]]]]]]]]]]", "}}}}}}}}}}}}")
+    return [f"json_valid({column})", *(f"NOT contains({column}, {sql_text(o)})" for o in odd)]
+
+
+def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
+    """Return the SQL of the key, and of the guard that it can be read in one way.
+
+    Args:
+        plan: From ``sniff_lines``.
+        key_field: The field that holds a key.
+    """
+    import json
+
+    literal = r'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)'
+    for name in ("key", key_field):
+        if name in plan["form"]["names"] and name not in ("instance", "prediction"):
+            raw = sql_name(name)
+            return f"trim({raw}, '\"')", f"regexp_full_match({raw}, {sql_text(literal)})"
+    if "instance" not in plan["form"]["names"] or not plan["keyed"]:
+        return "NULL", "true"
+    name = json.dumps(key_field)
+    path = sql_text(f"$.{name}")
+    raw = (
+        f"CASE WHEN json_valid(instance) THEN CAST(json_extract(instance, {path}) AS VARCHAR) END"
+    )
+    once = f"len(string_split(instance, {sql_text(name)})) = 2"
+    return (
+        f"trim({raw}, '\"')",
+        f"{once} AND regexp_full_match({raw}, {sql_text(literal)})",
+    )
+
+
+def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: list[str]) -> str:
+    """Return the SQL of all lines: the columns of the predictions, and ``line``, ``fits``.
+
+    Only of a line that ``fits`` the columns mean something. It runs without filter push-down,
+    which would compute the pieces of a line several times.
+
+    Args:
+        plan: From ``sniff_lines``, with a form that ``fast_columns`` knows.
+        paths: The files.
+        key_field: The field that holds a key.
+        labels: Names of the classes in the model's order, for a custom model.
+    """
+    import json
+
+    form = plan["form"]
+    found, guards = pieces(form)
+    key, key_guard = key_columns(plan, key_field)
+    typed, typed_guards = fast_columns(plan["kind"], form["shape"], labels)
+    pattern = pattern_of(form["shape"], form["comma"], form["colon"])
+    guards.append(f"regexp_full_match(prediction, {sql_text(pattern)})")
+    for name in form["names"]:
+        if name not in ("prediction", "key", key_field):
+            guards += echo_guards(sql_name(name))
+    cut = ", ".join(f"{sql} AS {sql_name(name)}" for name, sql in found.items())
+    cut = f"SELECT line, filename, {cut} FROM {line_reader(paths)}"
+    structure = sql_text(json.dumps(sql_type(form["shape"], typed_members())))
+    checked = " AND ".join([*guards, key_guard])
+    read = (
+        f"SELECT *, coalesce({checked}, false) AS sound, "
+        f"CASE WHEN sound THEN json_transform(prediction, {structure}) END AS t FROM ({cut})"
+    )
+    columns = {"instance": "NULL", **typed, "key": key, "prediction": "prediction"}
+    columns |= {n: n for n in ("instance",) if n in found}
+    columns |= {"extra": extra_object(form, key_field), "source": "parse_filename(filename)"}
+    types = columns_of(plan["kind"], False)
+    listed = ", ".join(
+        f"CAST({columns.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in types.items()
+    )
+    fits = " AND ".join(["sound", *typed_guards])
+    return f"SELECT {listed}, line, coalesce({fits}, false) AS fits FROM ({read})"
+
+
+def extra_object(form: dict[str, Any], key_field: str) -> str:
+    """Return the SQL of the JSON object of the members that no column holds."""
+    import json
+
+    known = ("key", key_field, "instance", "prediction")
+    others = [name for name in form["names"] if name not in known]
+    if not others:
+        return "NULL"
+    parts = [sql_text(f"{json.dumps(name)}: ") + " || " + sql_name(name) for name in others]
+    return "'{' || " + " || ', ' || ".join(parts) + " || '}'"

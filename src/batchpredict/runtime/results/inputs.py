@@ -1,0 +1,153 @@
+"""The rows that were predicted, to be matched with the output."""
+
+from typing import TYPE_CHECKING, Any
+
+from batchpredict.runtime.results.fast_lane import line_reader
+from batchpredict.runtime.results.lines import instance_key
+from batchpredict.runtime.results.sieve import every_line, is_plain_file, sieve
+from batchpredict.runtime.shards import parse_object, strict_decoder
+from batchpredict.runtime.tables import sql_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+
+def load_inputs(
+    con: "duckdb.DuckDBPyConnection", path: str, key_field: str, keyed: bool, scratch: str
+) -> None:
+    """Make the view ``inputs`` (``match``, ``key``, ``instance``) of the rows that were predicted.
+
+    Args:
+        con: The scratch database.
+        path: JSON Lines, as the batch prediction read them.
+        key_field: The field that holds the key.
+        keyed: Whether rows are matched by key; else by instance.
+        scratch: Folder for intermediate files.
+
+    Raises:
+        ValueError: E201 no such file; E202 a line is no JSON, or no object although rows are
+            matched by key; E206 a key is missing.
+    """
+    import os
+
+    if not os.path.isfile(path):
+        raise ValueError(
+            f"E201 there are no instances at {path}; give the file that was predicted"
+        )
+    odd = os.path.join(scratch, "inputs.jsonl")
+    open(odd, "w").close()
+    plain = path
+    if not is_plain_file(path):
+        plain = os.path.join(scratch, "inputs-plain.jsonl")
+        write_inputs((line for _, line in sieve(path, plain)), path, key_field, keyed, odd)
+    query = input_query(plain, key_field, keyed)
+    rows = con.execute(f"SELECT line FROM ({query}) WHERE NOT fits")
+    while lines := rows.fetchmany(1000):
+        write_inputs([line.encode() for (line,) in lines], path, key_field, keyed, odd)
+    types = "{'match': 'VARCHAR', 'key': 'VARCHAR', 'instance': 'VARCHAR'}"
+    longest = max(2**21, min(os.path.getsize(odd), 2**28))
+    con.execute(
+        f"CREATE VIEW inputs AS SELECT match, key, line AS instance FROM ({query}) WHERE fits "
+        f"UNION ALL SELECT * FROM read_json({sql_text(odd)}, columns = {types}, "
+        f"format = 'newline_delimited', maximum_object_size = {longest})"
+    )
+
+
+def input_query(path: str, key_field: str, keyed: bool) -> str:
+    """Return the SQL of the input lines: ``match``, ``key``, ``line``, and whether it ``fits``.
+
+    Args:
+        path: The file.
+        key_field: The field that holds the key.
+        keyed: Whether rows are matched by key.
+    """
+    import json
+
+    lines = f"SELECT line FROM {line_reader([path])} WHERE line IS NOT NULL AND trim(line) <> ''"
+    if not keyed:
+        return (
+            "SELECT line, NULL AS key, json_valid(line) AS fits, "
+            f"CASE WHEN fits THEN md5(CAST(json(line) AS VARCHAR)) END AS match FROM ({lines})"
+        )
+    name = json.dumps(key_field)
+    raw = f"CAST(json_extract(line, {sql_text('$.' + name)}) AS VARCHAR)"
+    literal = sql_text(r'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)')
+    # A name that stands once is the key's and nothing else's.
+    fits = (
+        "json_valid(line) AND starts_with(line, '{') AND "
+        f"len(string_split(line, {sql_text(name)})) = 2 AND regexp_full_match(raw, {literal})"
+    )
+    found = f"SELECT line, CASE WHEN json_valid(line) THEN {raw} END AS raw FROM ({lines})"
+    return (
+        f"SELECT line, coalesce({fits}, false) AS fits, trim(raw, '\"') AS key, key AS match "
+        f"FROM ({found})"
+    )
+
+
+def write_inputs(
+    lines: "Iterable[bytes | None]", path: str, key_field: str, keyed: bool, odd: str
+) -> None:
+    """Append input lines, read one by one, to the file of the odd ones.
+
+    Raises:
+        ValueError: E202, E206 as ``load_inputs``.
+    """
+    import hashlib
+    import json
+
+    decoder = strict_decoder()
+    with open(odd, "a", encoding="ascii") as file:
+        for line in lines:
+            if line is not None and not line.strip():
+                continue
+            try:
+                key, text = read_input(line, key_field, keyed, decoder)
+            except ValueError as error:
+                number = line_number(path, line)
+                code, _, reason = str(error).partition(" ")
+                raise ValueError(f"{code} line {number} of the instances {reason}") from None
+            match = key if keyed else hashlib.md5(text.encode()).hexdigest()
+            file.write(json.dumps({"match": match, "key": key, "instance": text}) + "\n")
+
+
+def read_input(
+    line: bytes | None, key_field: str, keyed: bool, decoder: Any
+) -> tuple[str | None, str]:
+    """Return key and JSON text of one input line.
+
+    A line of a file list, which is no JSON, is the text that the output repeats.
+
+    Raises:
+        ValueError: E202 it is no JSON object; E206 it has no key.
+    """
+    import json
+
+    if line is None:
+        raise ValueError("E202 is longer than 64 MiB")
+    text = line.decode(errors="replace").strip()
+    if not keyed and text.startswith("gs://"):
+        return None, json.dumps(text)
+    try:
+        if not keyed:
+            decoder.decode(line.decode())
+            return None, text
+        key = instance_key(text, parse_object(line, decoder), key_field)
+    except (ValueError, RecursionError) as error:
+        shown = ascii(text[:100])
+        raise ValueError(f"E202 is no JSON{' object' * keyed}, {error}: {shown}") from None
+    if key is None:
+        raise ValueError(
+            f"E206 has no key in its field '{key_field}'; give key_field the name of the key"
+        )
+    return key, text
+
+
+def line_number(path: str, wanted: bytes | None) -> int:
+    """Return the number of the first line of a file that is the wanted one, 0 for none."""
+    bare = wanted and wanted.rstrip(b"\r\n")
+    for number, (_, line) in enumerate(every_line([path]), start=1):
+        if (line and line.rstrip(b"\r\n")) == bare:
+            return number
+    return 0

@@ -1,0 +1,194 @@
+"""The files that a batch prediction job leaves, sorted by what they are."""
+
+
+def list_results(folder: str) -> dict[str, list[str]]:
+    """Sort the files of a batch prediction's output folder by what they are.
+
+    Args:
+        folder: The folder that the job reports as ``outputInfo.gcsOutputDirectory``.
+
+    Returns:
+        File names under ``jsonl`` and ``csv`` (results), ``errors`` (failed rows),
+        ``errors_stats`` and ``unknown``, the shards in index order. Folders below, such as those
+        of model monitoring, are left alone.
+
+    Raises:
+        ValueError: E221, the folder or a shard is missing, two runs share the folder, or there
+            are no results in it.
+    """
+    import os
+
+    if not os.path.isdir(folder):
+        raise ValueError(f"E221 there is no output directory {folder}; did the job write there?")
+    found: dict[str, list[str]] = {
+        kind: [] for kind in ("jsonl", "csv", "errors", "errors_stats", "unknown")
+    }
+    for name in sorted(os.listdir(folder)):
+        if os.path.isfile(os.path.join(folder, name)):
+            found[file_kind(name)].append(name)
+    for kind in found:
+        if kind != "unknown":
+            found[kind] = order_shards(folder, found[kind])
+    prefer_explanations(found)
+    check_results(folder, found)
+    return found
+
+
+def file_kind(name: str) -> str:
+    """Return what a file is, by its name; ``unknown`` when it is no part of the output."""
+    import re
+
+    numbered = r"-\d+-of-\d+(?:\.\w+)?"
+    if re.fullmatch(rf"(?:prediction|explanation)\.errors_stats{numbered}", name):
+        return "errors_stats"
+    if re.fullmatch(r"errors(?:_\d+)?\.(?:jsonl|csv)", name):
+        return "errors"
+    sharded = r"(?:prediction|explanation)\.results-\d+-of-\d+(?:\.(?P<a>jsonl|json|csv))?"
+    counted = r"(?:predictions|tables)(?:_\d+)?\.(?P<b>jsonl|csv)"
+    match = re.fullmatch(f"{sharded}|{counted}", name)
+    if not match:
+        return "unknown"
+    return "csv" if "csv" in (match["a"], match["b"]) else "jsonl"
+
+
+def order_shards(folder: str, names: list[str]) -> list[str]:
+    """Order the files of one kind by index, and see that no shard of ``-of-N`` is missing.
+
+    Raises:
+        ValueError: E221, a shard is missing or twice there, or two runs share the folder.
+    """
+    import re
+
+    runs: dict[str, list[tuple[int, int, str]]] = {}
+    for name in names:
+        index, count = (re.findall(r"-(\d+)-of-(\d+)", name) or [("0", "0")])[-1]
+        single = re.findall(r"_(\d+)\.\w+$", name)
+        place = int(single[0]) if single and count == "0" else int(index)
+        runs.setdefault(re.split(r"[-_]\d", name)[0], []).append((place, int(count), name))
+    for shards in runs.values():
+        if any(count for _, count, _ in shards):
+            check_complete(folder, sorted(shards))
+    return [name for prefix in sorted(runs) for _, _, name in sorted(runs[prefix])]
+
+
+def check_complete(folder: str, shards: list[tuple[int, int, str]]) -> None:
+    """See that the shards ``(index, count, name)`` are those of one whole run.
+
+    Raises:
+        ValueError: E221.
+    """
+    import itertools
+
+    counts = sorted({count for _, count, _ in shards})
+    if len(counts) > 1:
+        raise ValueError(
+            f"E221 {folder} holds shards of {counts[0]} and of {counts[1]}: two runs share the "
+            "folder; give each run its own"
+        )
+    for before, after in itertools.pairwise(shards):
+        if before[0] == after[0]:
+            raise ValueError(f"E221 {folder} holds shard {after[0]} twice: {after[2]}")
+    there = {index for index, _, _ in shards}
+    # A count is text of the file's name: never build a list as long as it says.
+    lacking = next(index for index in range(len(there) + 1) if index not in there)
+    if lacking < counts[0] or len(there) != counts[0]:
+        raise ValueError(
+            f"E221 {folder} lacks shard {lacking} of {counts[0]}, {len(there)} are there; "
+            "the job has not finished or the copy is incomplete"
+        )
+
+
+def prefer_explanations(found: dict[str, list[str]]) -> None:
+    """Leave out the predictions that stand again, with an explanation, in other files."""
+    for kind in ("jsonl", "csv"):
+        explained = [name for name in found[kind] if name.startswith("explanation.")]
+        if explained:
+            others = [name for name in found[kind] if name.startswith("prediction.")]
+            found["unknown"] += others
+            found[kind] = [name for name in found[kind] if name not in others]
+
+
+def check_results(folder: str, found: dict[str, list[str]]) -> None:
+    """See that a folder holds the results of one job, in one format.
+
+    Raises:
+        ValueError: E221.
+    """
+    import os
+
+    formats = [kind for kind in ("jsonl", "csv") if found[kind]]
+    if not formats:
+        inside = ", ".join((found["unknown"] + found["errors"])[:5]) or "nothing"
+        raise ValueError(
+            f"E221 {folder} holds no results of a batch prediction but {inside}; "
+            "give the folder that the job reports as outputInfo.gcsOutputDirectory"
+        )
+    if len(formats) > 1:
+        raise ValueError(
+            f"E221 {folder} holds results as {' and as '.join(formats)}: two runs share the "
+            "folder; give each run its own"
+        )
+    for name in found[formats[0]]:
+        with open(os.path.join(folder, name), "rb") as file:
+            if file.read(2) == b"\x1f\x8b":
+                raise ValueError(f"E221 {folder}/{name} is compressed; unpack it first")
+
+
+def describe_files(folder: str, names: list[str], uri: str) -> list[dict[str, object]]:
+    """Return ``name``, ``bytes``, ``generation`` and ``md5`` of files, for the manifest.
+
+    Args:
+        folder: Where they are, as a local path.
+        names: Their names.
+        uri: The same folder as the artifact names it; of a ``gs://`` folder Cloud Storage is
+            asked for the generations, else they are None.
+    """
+    import os
+
+    objects = stored_objects(uri) if uri.startswith("gs://") else {}
+    return [
+        {
+            "name": name,
+            "bytes": os.path.getsize(os.path.join(folder, name)),
+            "generation": objects.get(name, {}).get("generation"),
+            "md5": objects.get(name, {}).get("md5Hash"),
+        }
+        for name in names
+    ]
+
+
+def stored_objects(uri: str) -> dict[str, dict[str, str]]:
+    """Return what Cloud Storage says of the objects of a folder, by base name.
+
+    A step may lack the right to list: the manifest then goes without generations, with a warning.
+
+    Args:
+        uri: ``gs://bucket/folder``.
+    """
+    import logging
+    from urllib.parse import quote, urlencode
+
+    import google.auth
+    from google.auth.transport.requests import AuthorizedSession
+
+    bucket, _, prefix = uri.removeprefix("gs://").partition("/")
+    prefix = prefix.rstrip("/") + "/"
+    fields = "nextPageToken,items(name,generation,md5Hash)"
+    query = {"prefix": prefix, "delimiter": "/", "fields": fields}
+    found: dict[str, dict[str, str]] = {}
+    try:
+        scope = "https://www.googleapis.com/auth/devstorage.read_only"
+        credentials, _ = google.auth.default(scopes=[scope])
+        url = f"https://storage.googleapis.com/storage/v1/b/{quote(bucket, safe='')}/o"
+        with AuthorizedSession(credentials) as session:
+            while True:
+                reply = session.get(f"{url}?{urlencode(query)}", timeout=60)
+                reply.raise_for_status()
+                page = reply.json()
+                found.update({item["name"].rpartition("/")[2]: item for item in page["items"]})
+                if not page.get("nextPageToken"):
+                    return found
+                query["pageToken"] = page["nextPageToken"]
+    except (OSError, ValueError, KeyError, google.auth.exceptions.GoogleAuthError) as error:
+        logging.warning("the generations of the objects in %s are not known: %s", uri, error)
+        return {}

@@ -1,0 +1,45 @@
+"""Sharing an output between steps: groups of its files, and one plan for all of them."""
+
+
+def group_files(folder: str, names: list[str], groups: int) -> list[list[str]]:
+    """Share files between groups of about the same size; none is empty unless all are.
+
+    Args:
+        folder: Where the files are.
+        names: Their names.
+        groups: The most groups there may be.
+
+    Returns:
+        The names in each group; always at least one group.
+    """
+    import os
+
+    sizes = {name: os.path.getsize(os.path.join(folder, name)) for name in names}
+    full = sorted((name for name in names if sizes[name]), key=lambda n: (-sizes[n], n))
+    found: list[list[str]] = [[] for _ in range(max(1, min(groups, len(full))))]
+    loads = [0] * len(found)
+    for name in full:
+        least = loads.index(min(loads))
+        found[least].append(name)
+        loads[least] += sizes[name]
+    return [sorted(group) for group in found]
+
+
+def sample_files(folder: str, names: list[str]) -> list[str]:
+    """Return the files whose first rows tell how to read all: up to 16, of CSV the first one."""
+    import os
+
+    full = [name for name in names if os.path.getsize(os.path.join(folder, name))]
+    if full and full[0].endswith(".csv"):
+        return full[:1]
+    return full[:: max(1, -(-len(full) // 16))]
+
+
+def check_parallelism(parallelism: int) -> None:
+    """Refuse a number of steps below one.
+
+    Raises:
+        ValueError: E207.
+    """
+    if parallelism < 1:
+        raise ValueError(f"E207 parallelism is {parallelism}; give the number of steps, 1 or more")

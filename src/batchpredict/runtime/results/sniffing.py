@@ -1,0 +1,85 @@
+"""What an output holds, told from its first rows: kind, keys, the form of its lines."""
+
+from typing import Any
+
+from batchpredict.runtime.results.kinds import kind_of
+from batchpredict.runtime.results.lines import line_decoders, row_key, split_members
+from batchpredict.runtime.results.rows import failure_of
+from batchpredict.runtime.results.shapes import join_shapes, line_form, shape_of
+
+
+def sniff_lines(paths: list[str], kind: str, key_field: str) -> dict[str, Any]:
+    """Tell from the first rows of up to 16 shards how to read all of them.
+
+    Args:
+        paths: The shards.
+        kind: The kind that the caller forces, or ``auto``: the kind of most rows.
+        key_field: The field that holds a key.
+
+    Returns:
+        A plan, which JSON can hold: ``kind``, ``explained``, ``keyed`` (whether rows have keys;
+        None when there are no rows), and ``form`` (of most lines) with the ``shape`` of the
+        prediction, or None where only Python can read the lines.
+    """
+    found = first_rows(paths)
+    keyed = most_common([row_key(members, key_field) is not None for _, members in found])
+    rows = [row for row in found if failure_of(row[1]) is None]
+    votes = [kind_of(members) for _, members in rows]
+    kind = kind if kind != "auto" else most_common(votes) or "custom"
+    explained = most_common(["explanation" in members for _, members in rows])
+    return {
+        "kind": kind,
+        "explained": bool(explained),
+        "keyed": keyed,
+        "form": usual_form(rows),
+    }
+
+
+def most_common(values: list[Any]) -> Any:
+    """Return the value that stands most often, the first of equals; None of no values."""
+    from collections import Counter
+
+    return Counter(values).most_common(1)[0][0] if values else None
+
+
+def first_rows(paths: list[str]) -> list[tuple[str, dict[str, tuple[str, Any]]]]:
+    """Return line and members of the first readable rows, at most 100 of each of 16 shards."""
+    import os
+
+    full = [path for path in paths if os.path.getsize(path)]
+    step = max(1, -(-len(full) // 16))
+    decoders = line_decoders()
+    found = []
+    for path in full[::step]:
+        with open(path, "rb") as file:
+            head = file.read(2**18).removeprefix(b"\xef\xbb\xbf").split(b"\n")
+        for line in head[:100] if len(head) == 1 else head[:-1][:100]:
+            try:
+                text = line.decode().rstrip("\r")
+                found.append((text, split_members(text, decoders)))
+            except (ValueError, RecursionError):
+                continue
+    return found
+
+
+def usual_form(rows: list[tuple[str, dict[str, tuple[str, Any]]]]) -> dict[str, Any] | None:
+    """Return the form of most lines with the shape of their predictions.
+
+    Args:
+        rows: Line and members of some rows.
+
+    Returns:
+        ``names``, ``comma``, ``colon`` and ``shape``, or None.
+    """
+    import json
+
+    lines = [(line_form(text, members), members) for text, members in rows]
+    usual = most_common([json.dumps(form) for form, _ in lines if form])
+    like = [members for form, members in lines if json.dumps(form) == usual]
+    if not like or "prediction" not in like[0]:
+        return None
+    shapes = [shape_of(members["prediction"][1]) for members in like]
+    shape = most_common([known for known in shapes if known is not None])
+    for other in filter(None, shapes):
+        shape = join_shapes(shape, other) or shape
+    return None if shape is None else {**json.loads(usual), "shape": shape}

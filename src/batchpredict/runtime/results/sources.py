@@ -1,0 +1,107 @@
+"""Where the output of a batch prediction job is: its folder or its table, as JSON Lines."""
+
+from typing import TYPE_CHECKING, Any
+
+from batchpredict.runtime.results.csv_output import csv_lines
+from batchpredict.runtime.results.layout import describe_files, list_results
+from batchpredict.runtime.shards import parse_error_counts
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def output_folder(directory: Any, job: Any) -> tuple[str, str]:
+    """Return path and URI of the output folder that the artifacts name.
+
+    Args:
+        directory: The artifact of the folder, or None.
+        job: The artifact of the job, or None.
+
+    Raises:
+        ValueError: E221, they name none.
+    """
+    if directory is not None and directory.uri:
+        return directory.path, directory.uri
+    metadata = job.metadata if job is not None else {}
+    uri = str(metadata.get("gcsOutputDirectory") or "")
+    if not uri:
+        table = metadata.get("bigqueryOutputTable")
+        raise ValueError(
+            "E221 there is no output directory: give output_directory, or batchpredictionjob of a "
+            "job that writes to Cloud Storage"
+            + (f"; the table {table} is for fetch_bigquery_output" if table else "")
+        )
+    return "/gcs/" + uri.removeprefix("gs://") if uri.startswith("gs://") else uri, uri
+
+
+def open_output(
+    con: "duckdb.DuckDBPyConnection",
+    directory: Any,
+    job: Any,
+    target_column: str,
+    scratch: str,
+    only: list[str],
+) -> dict[str, Any]:
+    """List an output folder, and bring its rows into JSON Lines.
+
+    Args:
+        con: The scratch database.
+        directory: The artifact of the folder, or None.
+        job: The artifact of the job, or None.
+        target_column: The predicted column, where the columns of CSV leave a choice.
+        scratch: Folder for what has to be converted.
+        only: Names of the files to read; all when empty.
+
+    Returns:
+        ``paths`` of the JSON Lines, ``files`` for the manifest, ``unknown_files`` and
+        ``error_statistics``.
+
+    Raises:
+        ValueError: E221, E202, E227, E228 as the functions for each format.
+    """
+    import os
+
+    folder, uri = output_folder(directory, job)
+    found = list_results(folder)
+    names = found["jsonl"] + found["csv"] + found["errors"]
+    paths = [os.path.join(folder, name) for name in only or names]
+    paths = [path for path in paths if os.path.getsize(path)]
+    for place, path in enumerate(paths):
+        if path.endswith(".csv"):
+            paths[place] = os.path.join(scratch, f"lines-{place}", os.path.basename(path))
+            os.mkdir(os.path.dirname(paths[place]))
+            failed = os.path.basename(path) in found["errors"]
+            csv_lines(con, path, target_column, failed, paths[place])
+    return {"paths": paths, **describe_found(folder, uri, found)}
+
+
+def describe_found(folder: str, uri: str, found: dict[str, list[str]]) -> dict[str, Any]:
+    """Return what the manifest says of the files of an output folder.
+
+    Args:
+        folder: The folder as a local path.
+        uri: The same folder as the artifact names it.
+        found: From ``list_results``.
+    """
+    import os
+
+    errors = [os.path.join(folder, name) for name in found["errors_stats"]]
+    return {
+        "files": describe_files(folder, found["jsonl"] + found["csv"] + found["errors"], uri),
+        "unknown_files": found["unknown"],
+        "error_statistics": [error for path in errors for error in parse_error_counts(path)],
+    }
+
+
+def describe_output_files(directory: Any, job: Any) -> dict[str, Any]:
+    """Return what the manifest says of the files of an output.
+
+    Args:
+        directory: The artifact of the folder, or None.
+        job: The artifact of the job, or None.
+
+    Raises:
+        ValueError: E221 as ``list_results``.
+    """
+    folder, uri = output_folder(directory, job)
+    return describe_found(folder, uri, list_results(folder))

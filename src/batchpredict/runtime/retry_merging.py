@@ -1,0 +1,157 @@
+"""Two rounds of a batch prediction as one result: no row lost, no row twice."""
+
+from typing import TYPE_CHECKING, Any
+
+from batchpredict.runtime.results.summaries import describe_output
+from batchpredict.runtime.retrying import load_identities, read_rows
+from batchpredict.runtime.tables import column_types, count_rows, sql_text
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def join_tables(con: "duckdb.DuckDBPyConnection") -> None:
+    """Make the views ``predicted`` and ``failed`` of the merged result.
+
+    Args:
+        con: The scratch database with the tables of both rounds.
+
+    Raises:
+        ValueError: E274, both predictions have rows and their columns differ.
+    """
+    views = ("first_predictions", "second_predictions")
+    filled = [view for view in views if count_rows(con, view)] or [views[0]]
+    first, second = (
+        [f"{name} {kind}" for name, kind in column_types(con, view).items()] for view in views
+    )
+    if len(filled) == 2 and first != second:
+        ours = ", ".join(name for name in first if name not in second) or "none"
+        theirs = ", ".join(name for name in second if name not in first) or "none"
+        raise ValueError(
+            "E274 the predictions of the two rounds have different columns: only the first has "
+            f"{ours}, only the second {theirs}; parse both with one kind"
+        )
+    query = " UNION ALL ".join(f"FROM {view}" for view in filled)
+    con.execute(f"CREATE VIEW predicted AS {query}")
+    con.execute("CREATE VIEW failed AS FROM second_failures")
+
+
+def merge_counts(
+    con: "duckdb.DuckDBPyConnection", first: dict[str, int], second: dict[str, int]
+) -> dict[str, int]:
+    """Return the counts of the merged result.
+
+    Args:
+        con: The scratch database with the predictions of both rounds.
+        first: Counts of the first round's summary.
+        second: Counts of the second round's summary.
+
+    Raises:
+        ValueError: E275, they do not add up to the input, or are not those of the tables.
+    """
+    rows = [count_rows(con, f"{name}_predictions") for name in ("first", "second")]
+    last = ("failed", "missing", "unkeyed")
+    counts = {n: second[n] + (0 if n in last else first.get(n, 0)) for n in second}
+    counts |= {"input": first["input"], "predicted": sum(rows)}
+    told = [first["predicted"], second["predicted"]]
+    retried = first["failed"] + first["missing"]
+    total = counts["predicted"] + counts["failed"] + counts["missing"]
+    if rows != told or second["input"] != retried or total != counts["input"]:
+        raise ValueError(
+            f"E275 the rounds do not add up: {first['input']} input rows, {retried} of them to "
+            f"retry, {second['input']} retried; {rows[0]} and {rows[1]} predicted rows, "
+            f"{told[0]} and {told[1]} in the summaries; {counts['failed']} failed and "
+            f"{counts['missing']} missing in the end; merge a result with that of its own retry"
+        )
+    return counts
+
+
+def check_retried(
+    con: "duckdb.DuckDBPyConnection",
+    scratch: str,
+    matched_by: str,
+    key_field: str,
+    fields: list[str],
+) -> None:
+    """See that every row of the second round failed or was missing in the first, as multisets.
+
+    Args:
+        con: The scratch database with the tables of both rounds.
+        scratch: Folder for files.
+        matched_by: ``key`` or ``instance``.
+        key_field: The field that holds the key.
+        fields: Fields that the model gets; all but ``key_field`` when empty.
+
+    Raises:
+        ValueError: E276, a row was predicted in both rounds.
+    """
+    con.execute(
+        "CREATE VIEW answered AS SELECT key, instance FROM second_predictions "
+        "UNION ALL SELECT key, instance FROM second_failures"
+    )
+    tables, column = ("first_failures", "answered"), "key"
+    if matched_by != "key":
+        column = "digest"
+        for view in tables:
+            rows = read_rows(con, view, matched_by)
+            load_identities(con, scratch, f"{view}_rows", rows, True, (key_field, fields))
+        tables = ("first_failures_rows", "answered_rows")
+    first, second = (
+        f"SELECT {column}, count(*) AS n FROM {table} WHERE {column} IS NOT NULL GROUP BY ALL"
+        for table in tables
+    )
+    query = (
+        f"SELECT s.{column}, sum(s.n - coalesce(f.n, 0)) OVER () FROM ({second}) s "
+        f"LEFT JOIN ({first}) f USING ({column}) WHERE s.n > coalesce(f.n, 0) LIMIT 1"
+    )
+    if found := con.execute(query).fetchone():
+        shown = f"the key {found[0][:200]!r}" if matched_by == "key" else "an instance"
+        raise ValueError(
+            f"E276 {found[1]} rows were predicted in both rounds, or more often than they failed, "
+            f"such as {shown}; merge a result with that of its own retry"
+        )
+
+
+def write_merged(con: "duckdb.DuckDBPyConnection", predictions: str, failures: str) -> None:
+    """Write the merged tables as Parquet.
+
+    Args:
+        con: The scratch database with ``predicted`` and ``failed``.
+        predictions: Path of the predictions.
+        failures: Path of the failures.
+    """
+    # A row may hold a megabyte: row groups are bounded by bytes, which gives up their order.
+    con.execute("SET preserve_insertion_order = false")
+    form = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES '64MB')"
+    con.execute(f"COPY (FROM predicted) TO {sql_text(predictions)} {form}")
+    con.execute(f"COPY (FROM failed) TO {sql_text(failures)} {form}")
+
+
+def join_summaries(
+    con: "duckdb.DuckDBPyConnection",
+    first: dict[str, Any],
+    second: dict[str, Any],
+    counts: dict[str, int],
+) -> dict[str, Any]:
+    """Return the summary of the merged result.
+
+    Args:
+        con: The scratch database with ``predicted`` and ``failed``.
+        first: Summary of the first round, or of earlier rounds together.
+        second: Summary of the second round.
+        counts: From ``merge_counts``.
+    """
+    rounds = [*first.get("rounds", [first["counts"]]), second["counts"]]
+    files = [{"round": 1, **file} for file in first.get("files", [])]
+    files += [{**file, "round": len(rounds)} for file in second.get("files", [])]
+    return {
+        "kind": first["kind"],
+        "reconciled": True,
+        "matched_by": second["matched_by"],
+        "counts": counts,
+        "rounds": rounds,
+        "files": files,
+        "unknown_files": second.get("unknown_files", []),
+        "error_statistics": second.get("error_statistics", []),
+        **describe_output(con),
+    }

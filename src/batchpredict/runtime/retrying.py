@@ -1,0 +1,298 @@
+"""The failed and missing rows of a batch prediction as a new input, and two results as one."""
+
+from typing import TYPE_CHECKING, Any
+
+from batchpredict.runtime.canonical import canonical
+from batchpredict.runtime.results.accounting import sent_instance
+from batchpredict.runtime.results.lines import instance_key, spell_out_numbers
+from batchpredict.runtime.shards import read_lines
+from batchpredict.runtime.tables import (
+    absent_column,
+    column_types,
+    count_rows,
+    sql_text,
+    table_files,
+    table_reader,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import duckdb
+
+
+def read_summary(path: str) -> dict[str, Any]:
+    """Read the summary of a result that accounts for every input row.
+
+    Args:
+        path: The JSON that ``parse_predictions`` or ``merge_retried`` wrote.
+
+    Raises:
+        ValueError: E271, it is no such summary, or was made without the instances.
+    """
+    import json
+
+    try:
+        with open(path, encoding="utf-8") as file:
+            summary = dict(json.load(file))
+        numbers = [int(summary["counts"][n]) for n in ("input", "predicted", "failed", "missing")]
+        known = bool(summary["kind"]) and summary["matched_by"] in ("key", "instance")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"E271 {path} is no summary of a batch prediction's result ({error!r}); "
+            "give the summary that parse_predictions wrote"
+        ) from None
+    if not known or numbers[0] != sum(numbers[1:]):
+        raise ValueError(
+            f"E271 the result of {path} does not account for its input rows, so nobody knows "
+            "which are missing; give parse_predictions the instances that were predicted"
+        )
+    return summary
+
+
+def open_result(
+    con: "duckdb.DuckDBPyConnection", name: str, uri: str, path: str, columns: list[str]
+) -> None:
+    """Make a view of a Parquet table.
+
+    Args:
+        con: The scratch database.
+        name: Name of the view.
+        uri: Where the artifact says that the table is.
+        path: The same place as a local path.
+        columns: Columns that it must have.
+
+    Raises:
+        ValueError: E201 there is no such table, E203 it lacks a column.
+    """
+    con.execute(f"CREATE VIEW {name} AS FROM {table_reader(table_files(uri, path))}")
+    found = list(column_types(con, name))
+    for column in columns:
+        if column not in found:
+            raise ValueError(f"E203 {absent_column(f'{name} ({uri})', column, found)}")
+
+
+def identity(text: str) -> str:
+    """Return a digest that equal instances share, however their JSON is written."""
+    import hashlib
+
+    spelt = canonical(spell_out_numbers(text))
+    return hashlib.sha256(spelt.encode(errors="replace")).hexdigest()
+
+
+def read_instances(path: str, key_field: str) -> "Iterator[tuple[int, str | None, str]]":
+    """Yield line number, key and text of each instance.
+
+    Args:
+        path: JSON Lines, as the batch prediction read them; a line of a file list, which is no
+            JSON, is the text that the output repeats.
+        key_field: The field that holds the key.
+
+    Raises:
+        ValueError: E201 no such file, E202 a line is no JSON.
+    """
+    import json
+    import os
+
+    if not os.path.isfile(path):
+        raise ValueError(
+            f"E201 there are no instances at {path}; give the file that was predicted"
+        )
+    for number, line in enumerate(read_lines(path), start=1):
+        if line is not None and not line.strip():
+            continue
+        try:
+            if line is None:
+                raise ValueError("longer than 64 MiB")
+            raw = line.decode().strip()
+            raw = json.dumps(raw) if raw.startswith("gs://") else raw
+            yield number, instance_key(raw, json.loads(raw), key_field), raw
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"E202 line {number} of the instances {path} is no JSON: {error}"
+            ) from None
+
+
+def load_identities(
+    con: "duckdb.DuckDBPyConnection",
+    scratch: str,
+    name: str,
+    rows: "Iterator[tuple[int, str | None, str | None]]",
+    exact: bool,
+    reduced: tuple[str, list[str]] | None = None,
+) -> None:
+    """Stream rows into a table of ``row``, ``key`` and ``digest``.
+
+    Args:
+        con: The scratch database; a table of that name is replaced.
+        scratch: Folder for a file.
+        name: Name of the table.
+        rows: Number, key and JSON text of each instance.
+        exact: Whether to make the digests.
+        reduced: The key field, and the fields that the model got as a list, all but the key when
+            empty: the digest is of that list. None: it is of the whole instance.
+    """
+    import json
+    import os
+
+    path, longest = os.path.join(scratch, f"{name}.jsonl"), 0
+    with open(path, "w", encoding="ascii") as file:
+        for number, key, raw in rows:
+            row: dict[str, Any] = {
+                "row": number,
+                "key": key and key.encode(errors="replace").decode(),
+            }
+            if exact and raw is not None:
+                row["digest"] = identity(sent_instance(raw, *reduced) if reduced else raw)
+            text = json.dumps(row) + "\n"
+            file.write(text)
+            longest = max(longest, len(text))
+    columns = {"row": "BIGINT", "key": "VARCHAR", "digest": "VARCHAR"}
+    con.execute(
+        f"CREATE OR REPLACE TABLE {name} AS FROM read_json({sql_text(path)}, columns = {columns}, "
+        f"format = 'newline_delimited', maximum_object_size = {max(longest, 2**24)})"
+    )
+    os.remove(path)
+
+
+def read_rows(
+    con: "duckdb.DuckDBPyConnection", view: str, matched_by: str
+) -> "Iterator[tuple[int, str | None, str | None]]":
+    """Yield number, key and instance of the rows of a table that show which input row they are.
+
+    Args:
+        con: The scratch database; no other query may run before the last row is read.
+        view: The table.
+        matched_by: ``key`` or ``instance``.
+    """
+    query = f"SELECT key, instance FROM {view} WHERE {matched_by} IS NOT NULL"
+    result = con.execute(query)
+    for number, row in enumerate(iter(result.fetchone, None)):
+        yield number, row[0], row[1]
+
+
+def is_ambiguous(con: "duckdb.DuckDBPyConnection") -> bool:
+    """Say whether a key of ``wanted`` stands in more of the ``lines`` than are wanted."""
+    counts = "SELECT key, count(*) AS n FROM {} GROUP BY key"
+    query = (
+        f"SELECT count(*) FROM ({counts.format('wanted')}) w "
+        f"JOIN ({counts.format('lines SEMI JOIN wanted USING (key)')}) l USING (key) "
+        "WHERE l.n > w.n"
+    )
+    return bool((con.execute(query).fetchone() or (0,))[0])
+
+
+def match_lines(con: "duckdb.DuckDBPyConnection", columns: list[str]) -> None:
+    """Find lines for rows of ``wanted`` that have none yet, as multisets, and add to ``chosen``.
+
+    Args:
+        con: The scratch database with ``wanted``, ``lines`` and ``chosen``.
+        columns: What has to be equal.
+    """
+    names = ", ".join(columns)
+    wanted, lines = (
+        f"SELECT row, {names}, row_number() OVER (PARTITION BY {names} ORDER BY row) AS n "
+        f"FROM (FROM {table} SEMI JOIN {other} USING ({names})) "
+        f"WHERE row NOT IN (SELECT {taken} FROM chosen)"
+        for table, other, taken in (("wanted", "lines", "wanted"), ("lines", "wanted", "line"))
+    )
+    con.execute(
+        f"INSERT INTO chosen SELECT w.row, l.row FROM ({wanted}) w "
+        f"JOIN ({lines}) l USING ({names}, n)"
+    )
+
+
+def check_matched(
+    con: "duckdb.DuckDBPyConnection", counts: dict[str, int], matched_by: str
+) -> None:
+    """See that the chosen lines are the rows that the summary calls failed and missing.
+
+    Args:
+        con: The scratch database after ``match_lines``.
+        counts: The counts of the summary.
+        matched_by: ``key`` or ``instance``.
+
+    Raises:
+        ValueError: E272 a failure belongs to no line, E273 failures, instances and summary are
+            not those of one result.
+    """
+    open_rows = "SELECT row FROM wanted WHERE row NOT IN (SELECT wanted FROM chosen)"
+    if lost := con.execute(open_rows).fetchone():
+        query = f"SELECT {matched_by} FROM failures WHERE {matched_by} IS NOT NULL"
+        shown = (con.execute(f"{query} LIMIT 1 OFFSET {lost[0]}").fetchone() or ("",))[0]
+        raise ValueError(
+            f"E272 a failure belongs to no row of the instances: the {matched_by} {shown[:200]!r} "
+            "stands there less often; give the instances that were predicted, and key_field and "
+            "included_fields as parse_predictions had them"
+        )
+    lines, chosen = count_rows(con, "lines"), count_rows(con, "chosen")
+    wanted = counts["failed"] + counts["missing"]
+    if (lines, chosen) != (counts["input"], wanted):
+        raise ValueError(
+            f"E273 the summary counts {counts['input']} input rows, {wanted} of them failed or "
+            f"missing; there are {lines} instances and {chosen} such failures; give failures, "
+            "summary and instances of one result"
+        )
+
+
+def choose_lines(
+    con: "duckdb.DuckDBPyConnection",
+    scratch: str,
+    path: str,
+    key_field: str,
+    fields: list[str],
+    summary: dict[str, Any],
+) -> None:
+    """Choose the lines of the instances that failed or are missing, as the table ``chosen``.
+
+    Args:
+        con: The scratch database with the view ``failures``.
+        scratch: Folder for files.
+        path: The instances.
+        key_field: The field that holds the key.
+        fields: Fields that the model gets; all when empty.
+        summary: From ``read_summary``.
+
+    Raises:
+        ValueError: E201, E202, E272, E273.
+    """
+    by = summary["matched_by"]
+    con.execute("CREATE TABLE chosen (wanted BIGINT, line BIGINT)")
+
+    def load(name: str, exact: bool, reduced: tuple[str, list[str]] | None = None) -> None:
+        failed = read_rows(con, "failures", by)
+        rows = failed if name == "wanted" else read_instances(path, key_field)
+        load_identities(con, scratch, name, rows, exact, reduced)
+
+    load("wanted", by == "instance")
+    load("lines", by == "instance")
+    if by == "key" and is_ambiguous(con):
+        # Of several lines with a key, the one that equals the failed instance goes first.
+        load("wanted", True)
+        load("lines", True)
+        match_lines(con, ["key", "digest"])
+    match_lines(con, ["key"] if by == "key" else ["digest"])
+    if by == "instance" and count_rows(con, "chosen") < count_rows(con, "wanted"):
+        load("lines", True, (key_field, fields))
+        match_lines(con, ["digest"])
+    check_matched(con, summary["counts"], by)
+
+
+def write_chosen(con: "duckdb.DuckDBPyConnection", path: str, target: str) -> None:
+    """Write the chosen lines as they stand, in their order.
+
+    Args:
+        con: The scratch database with ``chosen``.
+        path: The instances.
+        target: The file to write.
+    """
+    chosen = con.execute("SELECT line FROM chosen ORDER BY line")
+    wanted = chosen.fetchone()
+    with open(target, "wb") as file:
+        for number, line in enumerate(read_lines(path), start=1):
+            if wanted is None:
+                break
+            if number == wanted[0]:
+                text = line or b""
+                file.write(text if text.endswith(b"\n") else text + b"\n")
+                wanted = chosen.fetchone()

@@ -1,0 +1,167 @@
+"""No row is lost, doubled or given to another: random outputs against the truth about them."""
+
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from truth import comparing, damage
+from truth.comparing import check
+from truth.jobs import make_job
+from truth.layouts import FORMS, KEYS, NUMBERING, ODDITIES, Layout
+from truth.parsing import Parsed
+
+SMALL = st.builds(
+    Layout,
+    form=st.sampled_from(sorted(FORMS)),
+    rows=st.integers(0, 25),
+    seed=st.integers(0, 2**32),
+    shards=st.integers(1, 5),
+    keys=st.sampled_from(KEYS),
+    numbering=st.sampled_from(NUMBERING),
+    naming=st.integers(0, 2),
+    told=st.booleans(),
+    reconciled=st.booleans(),
+    odd=st.frozensets(st.sampled_from(ODDITIES)),
+)
+
+
+@settings(
+    max_examples=120,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(SMALL)
+def test_every_row_of_small_outputs(layout):
+    if layout.keys == "mixed":
+        layout = replace(layout, reconciled=False)
+    with tempfile.TemporaryDirectory() as folder:
+        job = make_job(layout, Path(folder))
+        check(job, Parsed(job, Path(folder)).run())
+
+
+LARGE = [
+    Layout("scalar", 200_000, 1, 1000),
+]
+
+
+@pytest.mark.parametrize("layout", LARGE, ids=lambda layout: f"{layout.form}-{layout.rows}")
+def test_every_row_of_large_outputs(layout, tmp_path):
+    job = make_job(layout, tmp_path)
+    check(job, Parsed(job, tmp_path).run())
+
+
+def test_two_million_rows_are_compared():
+    assert sum(layout.rows for layout in LARGE) >= 2_000_000
+    assert {layout.form for layout in LARGE} == set(FORMS)
+
+
+PLAIN = Layout("scalar", 40, 1, 5, keys="field", numbering="zeros")
+
+
+@pytest.mark.parametrize("keys", ["field", "none"])
+@pytest.mark.parametrize(
+    ("plant", "code", "counts"),
+    [
+        (damage.drop_row, "E223", {"predicted": 39, "missing": 1}),
+        (damage.repeat_row, "E224", {"predicted": 40, "duplicate": 1}),
+        (damage.repeat_in_another_shard, "E224", {"predicted": 40, "duplicate": 1}),
+        (damage.foreign_row, "E224", {"predicted": 40, "unexpected": 1}),
+        (damage.cut_line, "E223", {"predicted": 39, "failed": 1}),
+        (damage.cut_file, "E223", {"predicted": 39, "failed": 1}),
+        (damage.delete_shard, "E221", None),
+        (damage.delete_empty_shard, "E221", None),
+        (damage.other_run, "E221", None),
+        (damage.empty_directory, "E221", None),
+    ],
+)
+def test_a_damaged_output_is_refused(tmp_path, keys, plant, code, counts):
+    job = make_job(replace(PLAIN, keys=keys), tmp_path)
+    plant(job)
+    parsed = Parsed(job, tmp_path, max_failed=0, max_missing=0)
+    with pytest.raises(ValueError, match=f"^{code} "):
+        parsed.run()
+    if counts:
+        others = dict.fromkeys(("failed", "missing", "unexpected", "duplicate"), 0)
+        wanted = {"input": 40, **others, **counts}
+        assert wanted.items() <= parsed.summary()["counts"].items()
+        assert_named(job, parsed)
+
+
+def assert_named(job, parsed):
+    """Every input row is among the predictions or named by the failures."""
+    inputs = Counter(map(comparing.identity, job.instances.read_text().splitlines()))
+    predicted = Counter(comparing.identity(row["instance"]) for row in parsed.rows("predictions"))
+    named = Counter(
+        comparing.identity(row["instance"]) for row in parsed.rows("failures") if row["instance"]
+    )
+    assert named == inputs - predicted
+
+
+def test_the_rows_of_a_lost_file_without_a_count_are_named(tmp_path):
+    job = make_job(replace(PLAIN, naming=2), tmp_path)
+    lost = len(damage.shard_with_rows(job).read_bytes().splitlines())
+    damage.delete_shard(job)
+    parsed = Parsed(job, tmp_path, max_missing=lost - 1)
+    with pytest.raises(ValueError, match=f"^E223 {lost} of 40 rows missing"):
+        parsed.run()
+    assert_named(job, parsed)
+
+
+def test_swapped_predictions_in_the_output_are_seen(tmp_path):
+    job = make_job(PLAIN, tmp_path)
+    damage.swap_predictions(job)
+    with pytest.raises(AssertionError, match="rows absent: 2, "):
+        check(job, Parsed(job, tmp_path).run())
+
+
+SPOILABLE = replace(
+    PLAIN, rows=60, odd=frozenset({"siblings", "errors", "unreadable", "missing", "strays"})
+)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sound")
+    job = make_job(SPOILABLE, folder)
+    return job, Parsed(job, folder).run()
+
+
+@pytest.fixture
+def spoil(sound):
+    """Return a function that damages a table of the result, until the test has ended."""
+    job, parsed = sound
+    paths = [parsed.path(name) for name in ("predictions", "failures")]
+    before = [path.read_bytes() for path in paths]
+
+    def spoil(table, query):
+        damage.spoil(parsed, table, query)
+        return job, parsed
+
+    yield spoil
+    for path, content in zip(paths, before, strict=True):
+        path.write_bytes(content)
+
+
+def test_a_sound_result_passes(sound, monkeypatch):
+    check(*sound)
+    monkeypatch.setattr(comparing, "FEW", 0)
+    check(*sound)
+
+
+@pytest.mark.parametrize("few", [0, comparing.FEW])
+@pytest.mark.parametrize("what", damage.SPOILT_PREDICTIONS)
+def test_damaged_predictions_are_found(spoil, monkeypatch, what, few):
+    monkeypatch.setattr(comparing, "FEW", few)
+    with pytest.raises(AssertionError):
+        check(*spoil("predictions", damage.SPOILT_PREDICTIONS[what]))
+
+
+@pytest.mark.parametrize("what", damage.SPOILT_FAILURES)
+def test_damaged_failures_are_found(spoil, what):
+    with pytest.raises(AssertionError):
+        check(*spoil("failures", damage.SPOILT_FAILURES[what]))

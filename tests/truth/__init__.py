@@ -1,0 +1,1 @@
+"""Random output directories of batch prediction jobs, and the truth about every row of them."""

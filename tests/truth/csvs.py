@@ -1,0 +1,126 @@
+"""Outputs in CSV: their predictions, headers and rows."""
+
+import csv
+import io
+import json
+from random import Random
+from typing import Any, NamedTuple
+
+from truth.custom import Made, low
+from truth.spelling import SLOT, Number, Style, short_text
+
+TARGET = "is_good_\u00e9"
+CLASSES = ["b", "a c", 'it\'s, "1"_score']
+TIGHT = Style(comma=",", colon=":")
+NAMES = ("Age", "city name", "Zip, code")
+
+
+def classes(dice: Random) -> Made:
+    scores: list[Any] = [low(dice) for _ in CLASSES]
+    best = dice.randrange(len(scores))
+    scores[best] = Number(SLOT)
+    columns = {"labels": CLASSES, "scores": scores, "label": CLASSES[best], "score": Number(SLOT)}
+    return Made({"classes": CLASSES, "scores": scores}, columns)
+
+
+def estimate(dice: Random) -> Made:
+    number = (
+        Number(dice.choice(["1.10", "1E2", "0", "-7"])) if dice.random() < 0.2 else Number(SLOT)
+    )
+    return Made({"value": number}, {"value": number})
+
+
+def quantiles(dice: Random) -> Made:
+    if dice.random() < 0.1:
+        return estimate(dice)
+    numbers: list[Any] = [low(dice), Number(SLOT), low(dice)]
+    value = {"quantile_values": [0.1, 0.5, 0.9], "quantile_predictions": numbers}
+    value = {"value": Number(SLOT), **value}
+    columns = {"value": Number(SLOT), "quantiles": [0.1, 0.5, 0.9]}
+    return Made(value, {**columns, "quantile_predictions": numbers})
+
+
+class Sheet(NamedTuple):
+    """The columns of a CSV output; those of the prediction stand before ``inputs[at]``."""
+
+    inputs: list[str]
+    predictions: list[str]
+    at: int
+
+    def header(self) -> str:
+        return csv_line([*self.inputs[: self.at], *self.predictions, *self.inputs[self.at :]])
+
+
+def make_sheet(form: str, key: str, dice: Random) -> Sheet:
+    """Choose the names and the order of the columns."""
+    inputs = dice.sample([key, *NAMES], len(NAMES) + 1)
+    predictions = [f"predicted_{TARGET}"]
+    if form == "csv classes":
+        ending = dice.choice(["score", "scores"])
+        predictions = [f"{TARGET}_{name}_{ending}" for name in CLASSES]
+    return Sheet(inputs, predictions, dice.choice([0, 2, len(inputs)]))
+
+
+def prediction_cells(text: str) -> str:
+    """Return the cells of a prediction, whose numbers stand as they are written."""
+    value = json.loads(text.replace(SLOT, f'"{SLOT}"'), parse_float=str, parse_int=str)
+    if "classes" in value:
+        return ",".join(value["scores"])
+    return str(value["value"]) if len(value) == 1 else csv_line([text])
+
+
+def csv_line(cells: list[str]) -> str:
+    """Return cells as a line of CSV, without its end."""
+    file = io.StringIO()
+    csv.writer(file).writerow(cells)
+    return file.getvalue().removesuffix("\r\n")
+
+
+def csv_cell(text: str) -> str:
+    return text if text.isalnum() else csv_line([text])
+
+
+def feature_cells(dice: Random) -> dict[str, str]:
+    """Return the text of every feature."""
+    texts = ["72", "007", "1.10", "true", "a\nb", 'say "hi"', short_text(dice) or "x"]
+    return {name: dice.choice(texts) for name in NAMES}
+
+
+def csv_lines(
+    sheet: Sheet, features: list[dict[str, str]], keys: list[str], predictions: list[str]
+) -> list[str]:
+    """Return the lines of rows.
+
+    Args:
+        sheet: The columns.
+        features: The features of each row; equal ones are the same object.
+        keys: The key of each row.
+        predictions: The cells of each row's prediction.
+    """
+    halves: dict[int, tuple[str, str]] = {}
+    for row in {id(row): row for row in features}.values():
+        cells = [row.get(name, SLOT) for name in sheet.inputs]
+        before = csv_line([*cells[: sheet.at], ""]) if sheet.at else ""
+        after = csv_line(["", *cells[sheet.at :]]) if sheet.at < len(cells) else ""
+        halves[id(row)] = before, after
+    lines = []
+    for row, key, cells in zip(features, keys, predictions, strict=True):
+        before, after = halves[id(row)]
+        lines.append(f"{before.replace(SLOT, key)}{cells}{after.replace(SLOT, key)}")
+    return lines
+
+
+def error_file(
+    sheet: Sheet, features: list[dict[str, str]], keys: list[str], failed: list[int], text: str
+) -> str:
+    """Return the file of the failed rows, with no more than a header when there are none."""
+    plain = Sheet(sheet.inputs, [f"errors_{TARGET}"], len(sheet.inputs))
+    rows, names = [features[at] for at in failed], [keys[at] for at in failed]
+    lines = csv_lines(plain, rows, names, [csv_line([text])] * len(failed))
+    return "\n".join([plain.header(), *lines, ""])
+
+
+def instance_text(row: dict[str, str], sheet: Sheet) -> str:
+    """Return the JSON of a row's cells, all of them texts."""
+    values = {name: row.get(name, SLOT) for name in sheet.inputs}
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
