@@ -61,8 +61,8 @@ def fetch_bigquery_output(
         api: Address of BigQuery; another one of googleapis.com for a region or a private endpoint.
 
     Returns:
-        output_directory: predictions_1.jsonl in the form of a job's files, and errors_1.jsonl when
-            there are rows of errors. Metadata: rows, failed, table, generation (the table's etag).
+        output_directory: predictions_1.jsonl in the form of a job's files, and errors_1.jsonl;
+            either may be empty. Metadata: rows, failed, table, generation (the table's etag).
         rows: Number of rows of the table.
         failed: Number of rows of the tables of errors.
     """

@@ -98,7 +98,7 @@ def merge_retried(
             for name, table in tables.items():
                 open_result(con, name, table.uri, table.path, ["key", "instance"])
             join_tables(con)
-            counts = merge_counts(con, counts, second["counts"])
+            counts = merge_counts(con, first, second)
             keyed = first["matched_by"] == second["matched_by"] == "key"
             check_retried(con, scratch, "key" if keyed else "instance", key_field, included_fields)
             write_merged(con, predictions.path, failures.path)

@@ -8,7 +8,7 @@ from kfp.dsl import Artifact, Dataset, Input, Markdown, Metrics, Output
 from batchpredict import images
 from batchpredict.carrying import carried
 from batchpredict.runtime.reconciliation import check_counts, check_thresholds
-from batchpredict.runtime.results.kinds import check_kind
+from batchpredict.runtime.results.kinds import check_kind, check_labels
 from batchpredict.runtime.results.manifest import account
 from batchpredict.runtime.results.reading import read_results
 from batchpredict.runtime.results.sniffing import sniff_lines
@@ -24,6 +24,7 @@ from batchpredict.runtime.tables import open_database
         account,
         check_counts,
         check_kind,
+        check_labels,
         check_thresholds,
         open_database,
         open_output,
@@ -97,6 +98,7 @@ def parse_predictions(
 
     check_thresholds(max_failed, max_missing)
     check_kind(kind)
+    check_labels(labels)
     endings = {predictions: "parquet", failures: "parquet", summary: "json", report: "md"}
     for artifact, extension in endings.items():
         artifact.uri += f".{extension}"

@@ -143,25 +143,44 @@ def test_e274_the_columns_of_another_kind(tmp_path, columns, told):
         merge(tmp_path, first_round(tmp_path), second)
 
 
-@pytest.mark.parametrize(
-    ("predicted", "counts"),
-    [
-        ("b", None),  # a row less than was to be retried
-        ("bcd", None),  # one more
-        ("bc", make_counts(1, 1)),  # the summary of another table
-        ("b", make_counts(2)),
-    ],
-)
-def test_e275_the_rounds_do_not_add_up(tmp_path, predicted, counts):
-    second = write_round(tmp_path, "second", [good(key) for key in predicted], [], counts)
-    with pytest.raises(ValueError, match=r"^E275 the rounds do not add up: 3 input rows"):
+@pytest.mark.parametrize("keys", ["b", "bcd"])
+def test_e275_the_rounds_do_not_add_up(tmp_path, keys):
+    second = write_round(tmp_path, "second", [good(key) for key in keys], [])
+    told = f"E275 the rounds do not add up: 2 of 3 input rows were to be .* {len(keys)} were"
+    with pytest.raises(ValueError, match=told):
         merge(tmp_path, first_round(tmp_path), second)
 
 
-def test_e275_the_first_predictions_lost_a_row(tmp_path):
-    first = write_round(tmp_path, "first", [good("a")], [bad("b")], make_counts(2, 1))
-    with pytest.raises(ValueError, match=r"^E275 "):
-        merge(tmp_path, first, write_round(tmp_path, "second", [good("b")], []))
+@pytest.mark.parametrize("name", ["first", "second"])
+@pytest.mark.parametrize(
+    ("predicted", "failed", "counts"),
+    [
+        ("a", "b", (2, 0)),
+        ("a", "b", (0, 2)),
+        ("ab", "", (1, 1)),
+        ("a", "b", (1, 0)),
+        ("a", "", (1, 1)),
+        ("ab", "b", (1, 1)),
+    ],
+)
+def test_e275_tables_and_summary_are_of_different_results(
+    tmp_path, name, predicted, failed, counts
+):
+    rounds = {**first_round(tmp_path), **write_round(tmp_path, "second", [good("b")], [bad("c")])}
+    tables = [good(key) for key in predicted], [bad(key) for key in failed]
+    rounds |= write_round(tmp_path, name, *tables, make_counts(*counts))
+    with pytest.raises(ValueError, match=rf"^E275 the summary of the {name} round counts"):
+        merge(tmp_path, rounds, {}, max_failed=3)
+
+
+def test_rows_that_could_not_be_read_stand_for_named_ones(tmp_path):
+    failures = [bad("b", source=None, code="E222"), bad(None, code="E222")]
+    first = write_round(tmp_path, "first", [good("a")], failures, make_counts(1, 1))
+    failures = [bad("b", source=None, code="E222"), bad(None, code="E222")]
+    second = write_round(tmp_path, "second", [], failures, make_counts(0, 1))
+    merged = merge(tmp_path, first, second, max_failed=1)
+    assert len(read_table(merged.failures.path)) == 2
+    assert merged.content()["counts"] == make_counts(1, 1)
 
 
 @pytest.mark.parametrize("keys", ["ac", "bb"])

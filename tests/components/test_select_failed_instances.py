@@ -65,6 +65,13 @@ def test_of_equal_keys_the_failed_instance_is_taken(tmp_path):
     assert written == content.splitlines(keepends=True)[1:]
 
 
+def test_the_key_goes_before_an_instance_that_says_otherwise(tmp_path):
+    content = b'{"key": "a", "x": 1}\n{"key": "b", "x": 2}\n{"key": "b", "x": 3}\n'
+    failures = [failed("b", '{"key": "a", "x": 1}')]
+    _, written = select(tmp_path, content, failures, make_counts(2, 1))
+    assert written == content.splitlines(keepends=True)[1:2]
+
+
 def test_an_unreadable_output_row_is_not_selected_twice(tmp_path):
     content = b'{"key": "a"}\n{"key": "b"}\n{"key": "c"}\n'
     failures = [failed(None), failed(None, '{"x": 1}'), missing("b", '{"key": "b"}', "E222")]

@@ -104,6 +104,8 @@ def test_a_number_that_is_no_probability(parse):
     parsed = parse(text, labels=["no", "yes"])
     assert parsed.column("value") == {"1.5": 1.5, "-0.25": -0.25, "0.5": None}
     assert parsed.column("label") == {"1.5": None, "-0.25": None, "0.5": "yes"}
+    three = parse('{"key": "a", "prediction": 0.5}\n', labels=["a", "b", "c"])
+    assert three.row["value"] == 0.5
 
 
 def test_an_object_of_named_members(parse):

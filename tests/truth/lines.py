@@ -101,8 +101,10 @@ def template(layout: Layout, dice: Random, style: Style) -> Template:
 
 
 def extra_members(dice: Random) -> dict[str, Any]:
-    """Return members that no format knows."""
+    """Return members that no format knows, some with names that a reader may use itself."""
     every = {"batch": 7, "tags \U0001f642": ["a", short_text(dice)], "custom": {"a": {"b": None}}}
+    names = ("score", "label", "source", "fits", "line", "filename", "t", "Prediction", "KEY", "")
+    every |= {dice.choice(names): odd_text(dice)}
     return {name: every[name] for name in dice.sample(sorted(every), dice.randint(1, 3))}
 
 

@@ -37,31 +37,36 @@ def join_tables(con: "duckdb.DuckDBPyConnection") -> None:
 
 
 def merge_counts(
-    con: "duckdb.DuckDBPyConnection", first: dict[str, int], second: dict[str, int]
+    con: "duckdb.DuckDBPyConnection", first: dict[str, Any], second: dict[str, Any]
 ) -> dict[str, int]:
     """Return the counts of the merged result.
 
     Args:
-        con: The scratch database with the predictions of both rounds.
-        first: Counts of the first round's summary.
-        second: Counts of the second round's summary.
+        con: The scratch database with the tables of both rounds.
+        first: Summary of the first round.
+        second: Summary of the second round.
 
     Raises:
         ValueError: E275, they do not add up to the input, or are not those of the tables.
     """
-    rows = [count_rows(con, f"{name}_predictions") for name in ("first", "second")]
+    for name, summary in (("first", first), ("second", second)):
+        told, shown = summary["counts"], f"{summary['matched_by']} IS NOT NULL"
+        rows = count_rows(con, f"{name}_predictions"), count_rows(con, f"{name}_failures", shown)
+        if rows != (told["predicted"], told["failed"] + told["missing"]):
+            raise ValueError(
+                f"E275 the summary of the {name} round counts {told['predicted']} predicted, "
+                f"{told['failed']} failed and {told['missing']} missing rows, its tables hold "
+                f"{rows[0]} predictions and name {rows[1]} other rows; give tables of one result"
+            )
+    old, new = first["counts"], second["counts"]
     last = ("failed", "missing", "unkeyed")
-    counts = {n: second[n] + (0 if n in last else first.get(n, 0)) for n in second}
-    counts |= {"input": first["input"], "predicted": sum(rows)}
-    told = [first["predicted"], second["predicted"]]
-    retried = first["failed"] + first["missing"]
-    total = counts["predicted"] + counts["failed"] + counts["missing"]
-    if rows != told or second["input"] != retried or total != counts["input"]:
+    counts = {n: new[n] + (0 if n in last else old.get(n, 0)) for n in new}
+    counts["input"] = old["input"]
+    if counts["input"] != counts["predicted"] + counts["failed"] + counts["missing"]:
         raise ValueError(
-            f"E275 the rounds do not add up: {first['input']} input rows, {retried} of them to "
-            f"retry, {second['input']} retried; {rows[0]} and {rows[1]} predicted rows, "
-            f"{told[0]} and {told[1]} in the summaries; {counts['failed']} failed and "
-            f"{counts['missing']} missing in the end; merge a result with that of its own retry"
+            f"E275 the rounds do not add up: {old['failed'] + old['missing']} of {old['input']} "
+            f"input rows were to be retried, and {new['input']} were; merge a result with that "
+            "of its own retry"
         )
     return counts
 

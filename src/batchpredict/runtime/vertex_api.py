@@ -12,7 +12,7 @@ def google_request(
 
     Args:
         verb: ``GET``, ``POST`` or ``DELETE``.
-        url: Where to; the host gets a token.
+        url: Where to; over TLS with a token, to an emulator on this machine without.
         body: JSON object to send.
         accepted: Refusals to return, with their member ``error``, instead of raising.
 
@@ -22,15 +22,18 @@ def google_request(
     import re
 
     import google.auth
+    import google.auth.exceptions
     import requests
     from google.auth.transport.requests import AuthorizedSession
 
     asked = f"{verb} {re.sub(r'^https?://[^/]+/(bigquery/)?v[0-9]+/', '', url)}"
-    credentials, _ = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+    secure = url.startswith("https://")
     try:
-        with AuthorizedSession(credentials) as session:
+        credentials = google.auth.default(scopes=scopes)[0] if secure else None
+        with AuthorizedSession(credentials) if secure else requests.Session() as session:
             reply = session.request(verb, url, json=body, timeout=600)
-    except requests.RequestException as error:
+    except (requests.RequestException, google.auth.exceptions.GoogleAuthError) as error:
         raise RuntimeError(f"E252 {asked} was not answered: {error}") from None
     if reply.status_code < 300 and not reply.content:
         return {}

@@ -25,7 +25,10 @@ def test_files_are_sorted_by_what_they_are(tmp_path):
     [
         ([], "but nothing; give the folder that the job reports"),
         (["prediction-model-1", "x"], "but prediction-model-1, x; give the folder"),
-        (["prediction.errors_stats-00000-of-00001"], "no results of a batch prediction but nothing"),
+        (
+            ["prediction.errors_stats-00000-of-00001"],
+            "no results of a batch prediction but nothing",
+        ),
         (["predictions_1.csv", "predictions_1.jsonl"], "results as jsonl and as csv: two runs"),
         (["prediction.results-00001-of-00002"], "lacks shard 0 of 2, 1 are there"),
         (["prediction.results-00000-of-00002"], "lacks shard 1 of 2, 1 are there"),

@@ -84,7 +84,7 @@ def download_table(
         dataset: Name of the dataset.
         table: Name of the table.
         path: File to write.
-        api: Address of the service; another one than Google's only on this machine, for tests.
+        api: Address of the service, at googleapis.com or on this machine.
         required: Whether a table that is absent is an error; else it counts as empty.
 
     Returns:

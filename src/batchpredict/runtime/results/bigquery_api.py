@@ -67,7 +67,9 @@ def bigquery_session(api: str) -> Any:
         return session
     host = f".{parts.hostname}"
     if parts.scheme != "https" or not host.endswith(".googleapis.com") or parts.username:
-        raise ValueError(f"E284 {api!r} is no address of BigQuery; leave it at its default")
+        raise ValueError(
+            f"E284 {api!r} is no address of BigQuery, https://….googleapis.com; leave it out"
+        )
     try:
         scopes = ["https://www.googleapis.com/auth/cloud-platform"]
         return AuthorizedSession(google.auth.default(scopes=scopes)[0])

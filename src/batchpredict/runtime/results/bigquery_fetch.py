@@ -17,7 +17,7 @@ def fetch_tables(
 
     Args:
         name: Project, dataset and table, from ``locate_table``.
-        folder: Where ``predictions_1.jsonl`` and, when rows failed, ``errors_1.jsonl`` go.
+        folder: Where ``predictions_1.jsonl`` and ``errors_1.jsonl`` go.
         key_field: As for ``standard_lines``, as ``target_column``.
         target_column: The target.
         api: As for ``download_table``.
@@ -56,7 +56,7 @@ def fetch_exported(
         target_column: The target.
 
     Returns:
-        As ``fetch_tables``.
+        As ``fetch_tables``, without ``nonfinite``; there is no ``generation``.
 
     Raises:
         ValueError: E201, there are no files; E227 as ``standard_lines``; E283 as
@@ -85,11 +85,11 @@ def fetch_exported(
         if tables:
             export_parquet_rows(con, tables, source)
         rows = write_folder(source, errors, folder, key_field, target_column)
-    return {"rows": rows, "failed": failed, "table": uri, "generation": "", "nonfinite": 0}
+    return {"rows": rows, "failed": failed, "table": uri, "generation": ""}
 
 
 def write_folder(source: str, errors: str, folder: str, key_field: str, target_column: str) -> int:
-    """Write ``predictions_1.jsonl`` and, when rows failed, ``errors_1.jsonl``; return the rows.
+    """Write ``predictions_1.jsonl`` and ``errors_1.jsonl``, which may be empty; return the rows.
 
     Args:
         source: Rows of the table, as JSON Lines.
@@ -107,6 +107,5 @@ def write_folder(source: str, errors: str, folder: str, key_field: str, target_c
     os.makedirs(folder, exist_ok=True)
     target = os.path.join(folder, "predictions_1.jsonl")
     rows = standard_lines(source, target, key_field, target_column)
-    if os.path.getsize(errors):
-        shutil.copyfile(errors, os.path.join(folder, "errors_1.jsonl"))
+    shutil.copyfile(errors, os.path.join(folder, "errors_1.jsonl"))
     return rows

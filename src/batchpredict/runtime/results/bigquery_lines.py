@@ -82,7 +82,7 @@ def line_converter(
 
 
 def error_converter(key_field: str) -> "Callable[[str], str]":
-    """Return the function that turns a row of a table of errors into a failed row of a job's files.
+    """Return the function that turns a row of a table of errors into a job's failed row.
 
     Args:
         key_field: The column that identifies a row, "" when there is none.

@@ -30,7 +30,8 @@ def prediction_columns(header: list[str], target_column: str) -> dict[str, str]:
     if len(targets) != 1:
         raise ValueError(
             f"E227 the columns {', '.join(header[:30])} hold "
-            f"{'predictions of ' + ' or '.join(sorted(targets)) if targets else 'no prediction'}; "
+            f"{'predictions of ' + ' or '.join(sorted(targets)) if targets else 'no prediction'}"
+            f"{f' of {target_column!r}' if target_column else ''}; "
             "give target_column the name of the predicted column"
         )
     target = targets.pop()

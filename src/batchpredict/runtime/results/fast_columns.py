@@ -113,7 +113,7 @@ def custom_columns(
 def number_columns(labels: str, count: int) -> tuple[dict[str, str], list[str]]:
     """Return the SQL of a number: a value, or the probability of the second of two labels."""
     if count != 2:
-        return ({} if count else {"value": "t"}), []
+        return {"value": "t"}, []
     return {
         "label": f"{labels}[CASE WHEN t >= 0.5 THEN 2 ELSE 1 END]",
         "score": "greatest(t, 1 - t)",

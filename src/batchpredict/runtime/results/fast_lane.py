@@ -8,7 +8,8 @@ from typing import Any
 
 from batchpredict.runtime.results.fast_columns import fast_columns, typed_members
 from batchpredict.runtime.results.kinds import columns_of
-from batchpredict.runtime.results.shapes import pattern_of, sql_type
+from batchpredict.runtime.results.lines import key_member
+from batchpredict.runtime.results.shapes import pattern_of, sql_type, text_pattern
 from batchpredict.runtime.tables import sql_name, sql_text
 
 
@@ -60,9 +61,18 @@ def pieces(form: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
 
 
 def echo_guards(column: str) -> list[str]:
-    """Return the guards of a value that is kept as it stands: JSON that any reader takes."""
-    odd = ("NaN", "Infinity", ",]", ",}", "]]]]]]]]]]]]", "}}}}}}}}}}}}")
-    return [f"json_valid({column})", *(f"NOT contains({column}, {sql_text(o)})" for o in odd)]
+    """Return the guards of a value that is kept as it stands: JSON that any reader takes.
+
+    DuckDB takes NaN, infinities and a comma before a bracket for JSON, and a name may be spelt
+    with escapes. To look for what only might be one of these is much cheaper than to match all of
+    a long text.
+    """
+    signs = ("NaN", "nan", "NAN", "Inf", "inf", "INF", ",]", ", ]", ",}", ", }", r"\u00")
+    some = " OR ".join(f"contains({column}, {sql_text(sign)})" for sign in signs)
+    odd = sql_text(r"(?i)[:,\[\s-](?:nan|inf)|,\s*[\]}]|\\u00[2-7]")
+    deep = [f"NOT contains({column}, {sql_text(bracket * 12)})" for bracket in "]}"]
+    strict = f"CASE WHEN {some} THEN NOT regexp_matches({column}, {odd}) ELSE true END"
+    return [f"json_valid({column})", strict, *deep]
 
 
 def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
@@ -74,14 +84,18 @@ def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
     """
     import json
 
-    literal = r'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)'
-    for name in ("key", key_field):
-        if name in plan["form"]["names"] and name not in ("instance", "prediction"):
-            raw = sql_name(name)
-            return f"trim({raw}, '\"')", f"regexp_full_match({raw}, {sql_text(literal)})"
-    if "instance" not in plan["form"]["names"] or not plan["keyed"]:
-        return "NULL", "true"
+    literal = r'"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]*'
+    member = key_member(plan["form"]["names"], key_field)
+    if member:
+        raw = sql_name(member)
+        return f"trim({raw}, '\"')", f"regexp_full_match({raw}, {sql_text(literal)})"
     name = json.dumps(key_field)
+    if "instance" not in plan["form"]["names"]:
+        return "NULL", "true"
+    if not key_field:
+        return "NULL", "false"  # no path of DuckDB leads to a member without a name
+    if not plan["keyed"]:
+        return "NULL", f"NOT contains(instance, {sql_text(name)})"
     path = sql_text(f"$.{name}")
     raw = (
         f"CASE WHEN json_valid(instance) THEN CAST(json_extract(instance, {path}) AS VARCHAR) END"
@@ -113,9 +127,11 @@ def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: l
     typed, typed_guards = fast_columns(plan["kind"], form["shape"], labels)
     pattern = pattern_of(form["shape"], form["comma"], form["colon"])
     guards.append(f"regexp_full_match(prediction, {sql_text(pattern)})")
-    for name in form["names"]:
-        if name not in ("prediction", "key", key_field):
-            guards += echo_guards(sql_name(name))
+    if "instance" in found:
+        guards += echo_guards("instance")
+    scalar = sql_text("|".join([pattern_of("number", "", ""), text_pattern(), "true|false|null"]))
+    for name in extra_names(form, key_field):
+        guards.append(f"regexp_full_match({sql_name(name)}, {scalar})")
     cut = ", ".join(f"{sql} AS {sql_name(name)}" for name, sql in found.items())
     cut = f"SELECT line, filename, {cut} FROM {line_reader(paths)}"
     structure = sql_text(json.dumps(sql_type(form["shape"], typed_members())))
@@ -135,12 +151,17 @@ def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: l
     return f"SELECT {listed}, line, coalesce({fits}, false) AS fits FROM ({read})"
 
 
+def extra_names(form: dict[str, Any], key_field: str) -> list[str]:
+    """Return the members of a line that no column holds."""
+    known = (key_member(form["names"], key_field), "instance", "prediction")
+    return [name for name in form["names"] if name not in known]
+
+
 def extra_object(form: dict[str, Any], key_field: str) -> str:
     """Return the SQL of the JSON object of the members that no column holds."""
     import json
 
-    known = ("key", key_field, "instance", "prediction")
-    others = [name for name in form["names"] if name not in known]
+    others = extra_names(form, key_field)
     if not others:
         return "NULL"
     parts = [sql_text(f"{json.dumps(name)}: ") + " || " + sql_name(name) for name in others]

@@ -72,8 +72,8 @@ def input_query(path: str, key_field: str, keyed: bool) -> str:
             f"CASE WHEN fits THEN md5(CAST(json(line) AS VARCHAR)) END AS match FROM ({lines})"
         )
     name = json.dumps(key_field)
-    raw = f"CAST(json_extract(line, {sql_text('$.' + name)}) AS VARCHAR)"
-    literal = sql_text(r'"[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]*)')
+    raw = f"CAST(json_extract(line, {sql_text('$.' + name)}) AS VARCHAR)" if key_field else "NULL"
+    literal = sql_text(r'"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]*')
     # A name that stands once is the key's and nothing else's.
     fits = (
         "json_valid(line) AND starts_with(line, '{') AND "

@@ -30,6 +30,16 @@ def check_kind(kind: str) -> None:
         raise ValueError(f"E207 kind is {kind!r}; give 'auto' or one of {', '.join(kind_names())}")
 
 
+def check_labels(labels: list[str]) -> None:
+    """Refuse labels that do not tell the classes apart.
+
+    Raises:
+        ValueError: E207.
+    """
+    if len(set(labels)) < len(labels) or "" in labels:
+        raise ValueError(f"E207 labels is {labels!r}; give each class one name, and none twice")
+
+
 def kind_of(members: dict[str, tuple[str, Any]]) -> str:
     """Return the kind that an output row shows.
 
@@ -39,11 +49,13 @@ def kind_of(members: dict[str, tuple[str, Any]]) -> str:
     Args:
         members: Name, JSON text and value of each member of the row.
     """
-    if "status" in members and ("request" in members or "response" in members):
-        return "gemini"
-    if "predictions" in members:
-        return "embedding"
-    value = members["prediction"][1] if "prediction" in members else None
+    if "prediction" not in members:
+        generated = "status" in members and ("request" in members or "response" in members)
+        return "gemini" if generated else "embedding" if "predictions" in members else "custom"
+    value = members["prediction"][1]
+    instance = members["instance"][1] if "instance" in members else None
+    if value == [] and isinstance(instance, dict) and "timeSegmentStart" in instance:
+        return "video"
     if isinstance(value, list):
         parts = [part for part in value if isinstance(part, dict)]
         timed = all("timeSegmentStart" in part and "displayName" in part for part in parts)

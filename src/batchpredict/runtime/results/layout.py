@@ -1,5 +1,7 @@
 """The files that a batch prediction job leaves, sorted by what they are."""
 
+from batchpredict.runtime.shards import read_lines
+
 
 def list_results(folder: str) -> dict[str, list[str]]:
     """Sort the files of a batch prediction's output folder by what they are.
@@ -24,12 +26,12 @@ def list_results(folder: str) -> dict[str, list[str]]:
         kind: [] for kind in ("jsonl", "csv", "errors", "errors_stats", "unknown")
     }
     for name in sorted(os.listdir(folder)):
-        if os.path.isfile(os.path.join(folder, name)):
-            found[file_kind(name)].append(name)
+        whole = os.path.isfile(os.path.join(folder, name))
+        found[file_kind(name) if whole else "unknown"].append(name)
     for kind in found:
         if kind != "unknown":
             found[kind] = order_shards(folder, found[kind])
-    prefer_explanations(found)
+    prefer_explanations(folder, found)
     check_results(folder, found)
     return found
 
@@ -61,12 +63,12 @@ def order_shards(folder: str, names: list[str]) -> list[str]:
 
     runs: dict[str, list[tuple[int, int, str]]] = {}
     for name in names:
-        index, count = (re.findall(r"-(\d+)-of-(\d+)", name) or [("0", "0")])[-1]
+        of = re.findall(r"-(\d+)-of-(\d+)", name)
         single = re.findall(r"_(\d+)\.\w+$", name)
-        place = int(single[0]) if single and count == "0" else int(index)
-        runs.setdefault(re.split(r"[-_]\d", name)[0], []).append((place, int(count), name))
+        index, count = of[-1] if of else (single[0] if single else "0", "-1")
+        runs.setdefault(re.split(r"[-_]\d", name)[0], []).append((int(index), int(count), name))
     for shards in runs.values():
-        if any(count for _, count, _ in shards):
+        if any(count >= 0 for _, count, _ in shards):
             check_complete(folder, sorted(shards))
     return [name for prefix in sorted(runs) for _, _, name in sorted(runs[prefix])]
 
@@ -98,14 +100,31 @@ def check_complete(folder: str, shards: list[tuple[int, int, str]]) -> None:
         )
 
 
-def prefer_explanations(found: dict[str, list[str]]) -> None:
-    """Leave out the predictions that stand again, with an explanation, in other files."""
+def prefer_explanations(folder: str, found: dict[str, list[str]]) -> None:
+    """Leave out the predictions that stand again, with an explanation, in other files.
+
+    Raises:
+        ValueError: E221, the ones are not as many as the others.
+    """
     for kind in ("jsonl", "csv"):
         explained = [name for name in found[kind] if name.startswith("explanation.")]
         if explained:
             others = [name for name in found[kind] if name.startswith("prediction.")]
+            if others and count_lines(folder, explained) != count_lines(folder, others):
+                raise ValueError(
+                    f"E221 {folder} holds explanation.results and prediction.results with "
+                    "different numbers of rows: two runs share the folder; give each run its own"
+                )
             found["unknown"] += others
             found[kind] = [name for name in found[kind] if name not in others]
+
+
+def count_lines(folder: str, names: list[str]) -> int:
+    """Count the lines of files that are not blank."""
+    import os
+
+    paths = [os.path.join(folder, name) for name in names]
+    return sum(line is None or bool(line.strip()) for p in paths for line in read_lines(p))
 
 
 def check_results(folder: str, found: dict[str, list[str]]) -> None:
@@ -117,8 +136,8 @@ def check_results(folder: str, found: dict[str, list[str]]) -> None:
     import os
 
     formats = [kind for kind in ("jsonl", "csv") if found[kind]]
-    if not formats:
-        inside = ", ".join((found["unknown"] + found["errors"])[:5]) or "nothing"
+    if not formats and not found["errors"]:
+        inside = ", ".join(found["unknown"][:5]) or "nothing"
         raise ValueError(
             f"E221 {folder} holds no results of a batch prediction but {inside}; "
             "give the folder that the job reports as outputInfo.gcsOutputDirectory"
@@ -128,7 +147,7 @@ def check_results(folder: str, found: dict[str, list[str]]) -> None:
             f"E221 {folder} holds results as {' and as '.join(formats)}: two runs share the "
             "folder; give each run its own"
         )
-    for name in found[formats[0]]:
+    for name in found["jsonl"] + found["csv"] + found["errors"]:
         with open(os.path.join(folder, name), "rb") as file:
             if file.read(2) == b"\x1f\x8b":
                 raise ValueError(f"E221 {folder}/{name} is compressed; unpack it first")

@@ -120,7 +120,9 @@ def key_text(raw: str) -> str | None:
     """Return a key as text: a JSON string as it is, a number as it is written, null as None."""
     import json
 
-    return None if raw == "null" else str(json.loads(raw)) if raw.startswith('"') else raw
+    if raw in ("null", "-0"):
+        return None if raw == "null" else "0"
+    return str(json.loads(raw)) if raw.startswith('"') else raw
 
 
 def instance_key(raw: str, value: Any, key_field: str) -> str | None:
@@ -135,14 +137,24 @@ def instance_key(raw: str, value: Any, key_field: str) -> str | None:
 
     if not isinstance(value, dict) or key_field not in value:
         return None
+    if raw.count(json.dumps(key_field)) > 1 or "\\u" in raw:
+        pairs = json.JSONDecoder(object_pairs_hook=tuple).decode(raw)
+        if [name for name, _ in pairs].count(key_field) > 1:
+            raise ValueError("the instance holds its key twice")
     key = value[key_field]
     if key is None or isinstance(key, str):
         return key
-    if type(key) is float:
+    if type(key) in (int, float):
         # As it is written: 1.10 and 1.1 are different keys.
-        key = json.JSONDecoder(parse_float=str).decode(raw)[key_field]
-        return str(key)
+        key = json.JSONDecoder(parse_float=str, parse_int=str).decode(raw)[key_field]
+        return key_text(str(key))
     return json.dumps(key, ensure_ascii=False)
+
+
+def key_member(names: list[str], key_field: str) -> str:
+    """Return which member of a row is its key, ``key`` or ``key_field``; "" for none."""
+    usual = [name for name in ("key", key_field) if name in names]
+    return next((name for name in usual if name not in ("instance", "prediction")), "")
 
 
 def row_key(members: dict[str, tuple[str, Any]], key_field: str) -> str | None:
@@ -151,10 +163,13 @@ def row_key(members: dict[str, tuple[str, Any]], key_field: str) -> str | None:
     Args:
         members: From ``split_members``.
         key_field: The field that holds a key.
+
+    Raises:
+        ValueError: The instance holds its key twice.
     """
-    for name in ("key", key_field):
-        if name in members and name not in ("instance", "prediction"):
-            return key_text(members[name][0])
+    name = key_member(list(members), key_field)
+    if name:
+        return key_text(members[name][0])
     for name in ("instance", "request"):
         if name in members:
             return instance_key(*members[name], key_field)
@@ -162,28 +177,37 @@ def row_key(members: dict[str, tuple[str, Any]], key_field: str) -> str | None:
 
 
 def recover_key(text: str, key_field: str) -> str | None:
-    """Return the key of a line that is no valid row, when it still shows plainly at its start."""
+    """Return the key of a line that is no valid row, when it still shows plainly."""
     import json
     import re
 
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        names = [name for name, _ in pairs]
+        return {name: part for name, part in pairs if names.count(name) == 1}
+
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str, object_pairs_hook=once)
     try:
-        row = json.loads(text)
+        row = decoder.decode(text)
     except (ValueError, RecursionError):
-        literal = r'"(?:[^"\\]|\\.)*"|-?\d{1,100}'
+        literal = r'"(?:[^"\\]|\\.)*"|-?\d{1,100}(?:\.\d{1,100})?'
         start = re.match(rf'\s*\{{\s*"key"\s*:\s*({literal})\s*[,}}]', text)
-        row = {"key": start[1]} if start else None
-    else:
-        row = {"key": json.dumps(row["key"])} if isinstance(row, dict) and "key" in row else row
-    if not isinstance(row, dict):
-        return None
-    try:
-        if "key" in row:
-            key = key_text(row["key"])
-        else:
-            key = instance_key(json.dumps(row.get("instance")), row.get("instance"), key_field)
-    except (ValueError, RecursionError):
-        return None
+        row = {"key": plain_key(start[1])} if start else None
+    holder = row
+    if isinstance(row, dict) and "key" not in row:
+        holder = row.get("instance")
+    name = "key" if holder is row else key_field
+    key = holder.get(name) if isinstance(holder, dict) else None
+    if key is not None and not isinstance(key, str):
+        key = json.dumps(key, ensure_ascii=False)
     return key and key.encode(errors="replace").decode()
+
+
+def plain_key(literal: str) -> str | None:
+    """Return the key that a JSON text or number stands for, None when it is neither."""
+    try:
+        return key_text(literal)
+    except ValueError:
+        return None
 
 
 def spell_out_numbers(raw: str) -> str:

@@ -44,6 +44,7 @@ def read_results(
         scratch: Folder for ``failed.jsonl`` and intermediate files.
         target: Path of the Parquet file.
     """
+    import logging
     import os
 
     import duckdb
@@ -62,9 +63,12 @@ def read_results(
         query = chosen(fast_query(plan, paths, key_field, labels), plan, True)
         write_predictions(con, [query], target)
         return
-    except (duckdb.InvalidInputException, duckdb.ConversionException) as error:
-        if isinstance(error, duckdb.OutOfMemoryException):
-            raise
+    except (
+        duckdb.InvalidInputException,
+        duckdb.ConversionException,
+        duckdb.NotImplementedException,  # a line longer than the buffer of the CSV reader
+    ):
+        logging.info("not all lines are of one form: looking for those that are not")
     for place, path in enumerate(paths):
         if not is_plain_file(path):
             folder = os.path.join(scratch, f"plain-{place}")
@@ -139,7 +143,7 @@ def repair(
         for source, line in lines:
             if line is not None and not line.strip():
                 continue
-            good, row = read_row(line, plan["kind"], key_field, labels, decoders)
+            good, row = read_row(line, plan, key_field, labels, decoders)
             if row.get("code") == "E222" and line and line.endswith(ends.get(source, b"\0")):
                 row["message"] = f"the file ends inside this line: {row['message']}"
             filled = {name: part for name, part in row.items() if part is not None}

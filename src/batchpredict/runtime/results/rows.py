@@ -4,6 +4,7 @@ from typing import Any
 
 from batchpredict.runtime.results.explanations import attribution_columns
 from batchpredict.runtime.results.lines import (
+    key_member,
     recover_key,
     row_key,
     spell_out_numbers,
@@ -13,13 +14,17 @@ from batchpredict.runtime.results.typed import typed_columns
 
 
 def read_row(
-    line: bytes | None, kind: str, key_field: str, labels: list[str], decoders: tuple[Any, Any]
+    line: bytes | None,
+    plan: dict[str, Any],
+    key_field: str,
+    labels: list[str],
+    decoders: tuple[Any, Any],
 ) -> tuple[bool, dict[str, Any]]:
     """Turn one line of a results file into a row of the predictions or of the failures.
 
     Args:
         line: The line; None for one that was too long to read.
-        kind: The kind of the whole output.
+        plan: From ``sniff_lines``: the kind of the whole output, and whether it is explained.
         key_field: The field of an instance that holds its key.
         labels: Names of the classes in the model's order, for a custom model.
         decoders: From ``line_decoders``.
@@ -34,7 +39,7 @@ def read_row(
         members = split_members(line.decode(), decoders)
         failure = failure_of(members)
         if failure is None:
-            return True, predicted_row(members, kind, key_field, labels)
+            return True, predicted_row(members, plan, key_field, labels)
         instance = instance_of(members)[0]
         return False, {"key": row_key(members, key_field), "instance": instance, **failure}
     except (ValueError, RecursionError, OverflowError) as error:
@@ -58,7 +63,7 @@ def failure_of(members: dict[str, tuple[str, Any]]) -> dict[str, Any] | None:
     if members.get("error", ("", None))[1] is not None:
         return error_of(members["error"][1])
     status = members["status"][1] if "status" in members else None
-    response = next((n for n in ("response", "predictions", "prediction") if n in members), None)
+    response = next((n for n in ("prediction", "response", "predictions") if n in members), None)
     if response in ("response", "predictions") or (response is None and "request" in members):
         empty = response is None or members[response][1] in (None, {}, [])
         if status or empty:
@@ -106,29 +111,36 @@ def short_text(value: Any) -> str:
 
 def instance_of(members: dict[str, tuple[str, Any]]) -> tuple[str | None, str | None]:
     """Return the JSON text of the instance or request, and a note when it is not verbatim."""
-    raw = next((members[n][0] for n in ("instance", "request") if n in members), None)
+    names = ("instance",) if "prediction" in members else ("instance", "request")
+    raw = next((members[n][0] for n in names if n in members), None)
     spelled = None if raw is None else spell_out_numbers(raw)
     changed = spelled != raw
     return spelled, "NaN or Infinity in the instance is written as text" if changed else None
 
 
 def predicted_row(
-    members: dict[str, tuple[str, Any]], kind: str, key_field: str, labels: list[str]
+    members: dict[str, tuple[str, Any]], plan: dict[str, Any], key_field: str, labels: list[str]
 ) -> dict[str, Any]:
     """Return the row of the predictions; a prediction of another form has no typed columns."""
     instance, note = instance_of(members)
-    name = next(n for n in ("response", "predictions", "prediction") if n in members)
+    name = next(n for n in ("prediction", "response", "predictions") if n in members)
     raw, value = members[name]
     row: dict[str, Any] = {"key": row_key(members, key_field), "instance": instance}
     row["prediction"] = raw
     try:
-        row.update(typed_columns(kind, value, labels, members))
+        row.update(typed_columns(plan["kind"], value, labels, members))
     except (ValueError, OverflowError) as error:
         note = "; ".join(filter(None, (note, str(error))))
     note = "; ".join(filter(None, (note, rounded(raw, row))))
-    if "explanation" in members:
+    known = {name, key_member(list(members), key_field), "instance"}
+    known |= {"request"} if name != "prediction" else set()
+    known |= {"status", "processed_time"} if plan["kind"] in ("gemini", "embedding") else set()
+    if plan["explained"] and "explanation" in members:
         row.update(attribution_columns(*members["explanation"]))
-    row["extra"] = extra_of(members, kind, key_field, name)
+        known.add("explanation")
+    if members.get("error", ("", 0))[1] is None:
+        known.add("error")
+    row["extra"] = extra_of(members, known)
     return {**row, "note": note or None}
 
 
@@ -144,14 +156,9 @@ def rounded(raw: str, row: dict[str, Any]) -> str | None:
     return f"{lost[0][:40]} has more digits than a number column holds" if lost else None
 
 
-def extra_of(
-    members: dict[str, tuple[str, Any]], kind: str, key_field: str, prediction: str
-) -> str | None:
-    """Return the JSON object of the members that no column holds, None when there are none."""
+def extra_of(members: dict[str, tuple[str, Any]], known: set[str]) -> str | None:
+    """Return the JSON object of the members that are not known, None when there are none."""
     import json
 
-    known = {"key", key_field, "instance", "request", prediction, "explanation", "error"}
-    if kind in ("gemini", "embedding"):
-        known |= {"status", "processed_time"}
     others = [f"{json.dumps(n)}: {raw}" for n, (raw, _) in members.items() if n not in known]
     return "{" + ", ".join(others) + "}" if others else None

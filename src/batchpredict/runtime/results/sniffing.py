@@ -21,7 +21,7 @@ def sniff_lines(paths: list[str], kind: str, key_field: str) -> dict[str, Any]:
         None when there are no rows), and ``form`` (of most lines) with the ``shape`` of the
         prediction, or None where only Python can read the lines.
     """
-    found = first_rows(paths)
+    found = first_rows(paths, key_field)
     keyed = most_common([row_key(members, key_field) is not None for _, members in found])
     rows = [row for row in found if failure_of(row[1]) is None]
     votes = [kind_of(members) for _, members in rows]
@@ -42,7 +42,7 @@ def most_common(values: list[Any]) -> Any:
     return Counter(values).most_common(1)[0][0] if values else None
 
 
-def first_rows(paths: list[str]) -> list[tuple[str, dict[str, tuple[str, Any]]]]:
+def first_rows(paths: list[str], key_field: str) -> list[tuple[str, dict[str, tuple[str, Any]]]]:
     """Return line and members of the first readable rows, at most 100 of each of 16 shards."""
     import os
 
@@ -56,7 +56,9 @@ def first_rows(paths: list[str]) -> list[tuple[str, dict[str, tuple[str, Any]]]]
         for line in head[:100] if len(head) == 1 else head[:-1][:100]:
             try:
                 text = line.decode().rstrip("\r")
-                found.append((text, split_members(text, decoders)))
+                members = split_members(text, decoders)
+                row_key(members, key_field)
+                found.append((text, members))
             except (ValueError, RecursionError):
                 continue
     return found

@@ -9,8 +9,11 @@ def whole_number(value: object) -> int:
     Raises:
         ValueError: It is no whole number.
     """
-    number = float(value) if isinstance(value, str | int | float) else 0.5
-    if isinstance(value, bool) or number != int(number):
+    import re
+
+    plain = isinstance(value, int | float) or re.fullmatch(r"\d{1,15}(\.0+)?", str(value))
+    number = float(value) if plain else 0.5  # type: ignore[arg-type]
+    if isinstance(value, bool) or not abs(number) < 2**53 or number != int(number):
         raise ValueError(f"{str(value)[:20]!r} is no whole number")
     return int(number)
 
@@ -36,18 +39,18 @@ def embedding_of(value: Any) -> dict[str, Any]:
     Raises:
         ValueError: It has another form.
     """
-    first = value[0] if isinstance(value, list) and value else None
-    embeddings = first.get("embeddings") if isinstance(first, dict) else None
-    values = embeddings.get("values") if isinstance(embeddings, dict) else None
+    first = value[0] if isinstance(value, list) and value else {}
+    embeddings = member_of(member_of({"first": first}, "first"), "embeddings")
+    values = embeddings.get("values")
     if not isinstance(values, list) or not all(type(part) in (int, float) for part in values):
         raise ValueError("predictions[0].embeddings.values is no list of numbers")
-    statistics = embeddings.get("statistics") if isinstance(embeddings, dict) else None
-    found: dict[str, Any] = {"vector": values}
-    if isinstance(statistics, dict):
-        tokens, truncated = statistics.get("token_count"), statistics.get("truncated")
-        found["tokens"] = None if tokens is None else whole_number(tokens)
-        found["truncated"] = truncated if isinstance(truncated, bool) else None
-    return found
+    statistics = member_of(embeddings, "statistics")
+    truncated = statistics.get("truncated")
+    return {
+        "vector": values,
+        "tokens": count_of(statistics, "token_count"),
+        "truncated": truncated if isinstance(truncated, bool) else None,
+    }
 
 
 def generated_of(response: dict[str, Any], members: dict[str, tuple[str, Any]]) -> dict[str, Any]:
@@ -60,20 +63,50 @@ def generated_of(response: dict[str, Any], members: dict[str, tuple[str, Any]]) 
     Raises:
         ValueError: It has another form.
     """
-    candidates = response.get("candidates") or [{}]
-    first = candidates[0] if isinstance(candidates, list) else None
-    content = first.get("content") or {} if isinstance(first, dict) else None
-    parts = content.get("parts") or [] if isinstance(content, dict) else None
-    if not isinstance(first, dict) or not isinstance(parts, list):
-        raise ValueError("candidates[0].content.parts is no list")
-    texts = [part["text"] for part in parts if isinstance(part, dict) and "text" in part]
-    usage = response.get("usageMetadata") or {}
-    time = members.get("processed_time", ("", None))[1]
+    candidates = response.get("candidates", [])
+    if not isinstance(candidates, list):
+        raise ValueError("candidates is no list")
+    first = member_of({"first": candidates[0] if candidates else {}}, "first")
+    parts = member_of(first, "content").get("parts", [])
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise ValueError("candidates[0].content.parts is no list of objects")
+    texts = [str(part["text"]) for part in parts if isinstance(part.get("text"), str)]
+    usage = member_of(response, "usageMetadata")
     return {
-        "text": "".join(map(str, texts)) if texts else None,
-        "finish_reason": first.get("finishReason"),
-        "model_version": response.get("modelVersion"),
-        "input_tokens": usage.get("promptTokenCount"),
-        "output_tokens": usage.get("candidatesTokenCount"),
-        "processed_time": time,
+        "text": "".join(texts) if texts else None,
+        "finish_reason": text_of(first, "finishReason"),
+        "model_version": text_of(response, "modelVersion"),
+        "input_tokens": count_of(usage, "promptTokenCount"),
+        "output_tokens": count_of(usage, "candidatesTokenCount"),
+        "processed_time": text_of(
+            {n: value for n, (_, value) in members.items()}, "processed_time"
+        ),
     }
+
+
+def member_of(holder: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a member that is an object, an empty one when it is absent or null.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    value = holder.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"{name} is no object")
+    return value or {}
+
+
+def text_of(holder: dict[str, Any], name: str) -> str | None:
+    """Return a member that is a text, None when it is absent or something else."""
+    value = holder.get(name)
+    return value if isinstance(value, str) else None
+
+
+def count_of(holder: dict[str, Any], name: str) -> int | None:
+    """Return a member that is a whole number, None when it is absent or null.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    value = holder.get(name)
+    return None if value is None else whole_number(value)

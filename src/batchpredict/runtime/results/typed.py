@@ -75,7 +75,7 @@ def list_of(holder: dict[str, Any], name: str, numbers: bool) -> list[Any] | Non
     value = holder.get(name)
     if value is None:
         return None
-    kinds = (int, float) if numbers else (int, str)
+    kinds = (int, float) if numbers else (int, str) if name == "ids" else (str,)
     if not isinstance(value, list) or not all(type(part) in kinds for part in value):
         raise ValueError(f"{name} is no list of {'numbers' if numbers else 'texts'}")
     return [float(part) if numbers else str(part) for part in value]
@@ -154,10 +154,8 @@ def custom_of(value: Any, labels: list[str]) -> dict[str, Any]:
 
 def of_number(value: float, labels: list[str]) -> dict[str, Any]:
     """Return the columns of a number: a value, or the probability of the second of two labels."""
-    if len(labels) != 2:
-        return {} if labels else {"value": value}
-    if not 0 <= value <= 1:
-        raise ValueError("the number is no probability")
+    if len(labels) != 2 or not 0 <= value <= 1:
+        return {"value": value}
     # Of a tie the second wins: a probability of 0.5 is a yes.
     second = value >= 0.5
     score = value if second else 1 - value
