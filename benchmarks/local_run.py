@@ -37,7 +37,7 @@ STEPS = {
     "train": ("train-model",),
     "upload": ("upload-model/check-model", "upload-model/model-upload"),
     "batch predict": ("batch-predict/model-batch-predict",),
-    "parse": ("parse-predictions",),
+    "parse": ("condition-branches-1/parse-in-one-step/parse-predictions",),
     "evaluate": ("evaluate-predictions",),
     "gate": ("gate",),
     "deploy": (
@@ -168,6 +168,7 @@ def run_directly(folder: Path) -> Times:
             failures=artifact(dsl.Dataset, "failures"),
             summary=artifact(dsl.Artifact, "summary"),
             metrics=artifact(dsl.Metrics, "parse-metrics"),
+            report=artifact(dsl.Markdown, "parse-report"),
             instances=tables["instances"],
             labels=trained.labels,
         ),

@@ -11,7 +11,7 @@ from batchpredict.runtime.reconciliation import check_counts, check_thresholds
 from batchpredict.runtime.results.manifest import account
 from batchpredict.runtime.results.reading import merge_predictions
 from batchpredict.runtime.results.sources import describe_output_files
-from batchpredict.runtime.results.summaries import report_of, write_summary
+from batchpredict.runtime.results.summaries import write_results
 from batchpredict.runtime.tables import open_database
 
 
@@ -25,8 +25,7 @@ from batchpredict.runtime.tables import open_database
         describe_output_files,
         merge_predictions,
         open_database,
-        report_of,
-        write_summary,
+        write_results,
     ),
 )
 def merge_summaries(
@@ -78,7 +77,6 @@ def merge_summaries(
         missing: Number of input rows without an output row.
     """
     import json
-    import logging
     import tempfile
     from collections import namedtuple
 
@@ -97,13 +95,7 @@ def merge_summaries(
             con, output, read, known, key_field, included_fields, scratch, failures.path
         )
     counts = content["counts"]
-    for name, number in counts.items():
-        metrics.log_metric(name, number)
-    predictions.metadata.update(rows=counts["predicted"], kind=read["kind"])
-    with open(report.path, "w", encoding="utf-8") as page:
-        page.write(report_of(content))
-    write_summary(content, summary.path)
-    logging.info("%s", counts)
+    write_results(content, metrics, predictions, report.path, summary.path)
     check_counts(counts, max_failed, max_missing)
     done = namedtuple("Outputs", "predicted failed missing")
     return done(counts["predicted"], counts["failed"], counts["missing"])

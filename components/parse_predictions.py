@@ -13,7 +13,7 @@ from batchpredict.runtime.results.manifest import account
 from batchpredict.runtime.results.reading import read_results
 from batchpredict.runtime.results.sniffing import sniff_lines
 from batchpredict.runtime.results.sources import open_output
-from batchpredict.runtime.results.summaries import report_of, write_summary
+from batchpredict.runtime.results.summaries import write_results
 from batchpredict.runtime.tables import open_database
 
 
@@ -29,9 +29,8 @@ from batchpredict.runtime.tables import open_database
         open_database,
         open_output,
         read_results,
-        report_of,
         sniff_lines,
-        write_summary,
+        write_results,
     ),
 )
 def parse_predictions(
@@ -91,7 +90,6 @@ def parse_predictions(
         failed: Number of input rows with an error, or an output row that could not be read.
         missing: Number of input rows without an output row.
     """
-    import logging
     import os
     import tempfile
     from collections import namedtuple
@@ -113,13 +111,7 @@ def parse_predictions(
             con, output, plan, known, key_field, included_fields, scratch, failures.path
         )
     counts = content["counts"]
-    for name, number in counts.items():
-        metrics.log_metric(name, number)
-    predictions.metadata.update(rows=counts["predicted"], kind=plan["kind"])
-    with open(report.path, "w", encoding="utf-8") as page:
-        page.write(report_of(content))
-    write_summary(content, summary.path)
-    logging.info("%s", counts)
+    write_results(content, metrics, predictions, report.path, summary.path)
     check_counts(counts, max_failed, max_missing)
     done = namedtuple("Outputs", "predicted failed missing")
     return done(counts["predicted"], counts["failed"], counts["missing"])

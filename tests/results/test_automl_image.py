@@ -12,7 +12,7 @@ def line(prediction, name="a"):
 
 def test_classification(parse):
     prediction = (
-        '{"ids":["7219340018293817344","48"],"displayNames":["rust","healthy"],'
+        '{"ids":["7219340018293817345","48"],"displayNames":["rust","healthy"],'
         '"confidences":[0.8125,1.8750001E-1]}'
     )
     parsed = parse({FILE: line(prediction)})
@@ -23,7 +23,7 @@ def test_classification(parse):
         "score": 0.8125,
         "labels": ["rust", "healthy"],
         "scores": [0.8125, 0.18750001],
-        "ids": ["7219340018293817344", "48"],
+        "ids": ["7219340018293817345", "48"],
         "source": FILE,
     }
     assert parsed.summary["kind"] == "classification"
@@ -101,7 +101,8 @@ def test_lists_that_do_not_fit_are_kept_raw_and_noted(parse):
 
 def test_detection(parse):
     prediction = (
-        '{"ids":["11","12"],"displayNames":["bolt","nut"],"confidences":[0.5,0.875],'
+        '{"ids":["7219340018293817345","48"],"displayNames":["bolt","nut"],'
+        '"confidences":[0.5,0.875],'
         '"bboxes":[[0.25,0.5,0.125,0.75],[0.0,1,1.75E-3,0.5]]}'
     )
     parsed = parse({FILE: line(prediction)})
@@ -112,7 +113,7 @@ def test_detection(parse):
         "score": 0.875,
         "labels": ["bolt", "nut"],
         "scores": [0.5, 0.875],
-        "ids": ["11", "12"],
+        "ids": ["7219340018293817345", "48"],
         "boxes": [
             {"x_min": 0.25, "x_max": 0.5, "y_min": 0.125, "y_max": 0.75},
             {"x_min": 0.0, "x_max": 1.0, "y_min": 0.00175, "y_max": 0.5},

@@ -3,6 +3,8 @@
 A blank before a line makes no difference to JSON, but takes the line out of the usual form.
 """
 
+import random
+
 import pytest
 
 NUMBERS = [
@@ -98,6 +100,29 @@ def test_predictions(parse, form):
     assert both_ways(parse, lines, kind, labels) == []
 
 
+def test_blanks_around_the_instance(parse):
+    around = (" {}", "{} ", "\t{}", "{}\t", "  {}  ")
+    lines = [
+        f'{{"instance":{it.format(instance)},"prediction":1}}'
+        for instance in ('{"key":"a"}', '"t"', "5")
+        for it in ("{}", *around)
+    ]
+    assert both_ways(parse, lines, "custom", []) == []
+
+
+DIGITS = "12345678901234567890"
+
+
+def test_digits_in_a_text_are_no_number(parse):
+    lines = [
+        f'{{"instance":{{"key":"a"}},"prediction":{{"scores":[1],"classes":["{text}"]}}}}'
+        for text in ("a", DIGITS, f"a{DIGITS}", f"{DIGITS}b")
+    ]
+    assert both_ways(parse, lines, "classification", []) == []
+    rows = parse("".join(f" {line}\n" for line in lines)).rows
+    assert [row for row in rows if "note" in row] == []
+
+
 @pytest.mark.parametrize("keyed", [True, False])
 def test_instances(parse, keyed):
     usual = '{"key":"k"}' if keyed else '{"x":5}'
@@ -191,3 +216,28 @@ def test_lines_of_every_length(parse, unusual):
     assert {key: value for key, value in parsed.column("value").items() if key[0] != "k"} == {
         str(size): float(size) for size in sizes
     }
+
+
+PIECES = [
+    *'{}[]",:019.-eE \\u\t\r', "null", "true", "NaN", "nan", '"key"', ',"prediction":1', "é",
+    "\\u00e9", "\\ud83d", "\x00", "\x01", "\u2028", '""', "[]", ',"key":"z"', "1e999", DIGITS,
+]  # fmt: skip
+
+
+def damaged(line, seed):
+    """Return a line with some characters cut out, put in or repeated, the same at every run."""
+    chance = random.Random(seed)
+    for _ in range(chance.choice([1, 1, 2, 3])):
+        start = chance.randrange(len(line) + 1)
+        end = start + chance.choice([0, 0, 1, 1, 2, 5])
+        piece = chance.choice([*PIECES, "", line[start : start + 12] * 2])
+        line = line[:start] + piece + line[end:]
+    return line
+
+
+@pytest.mark.parametrize("form", ["number", "vector", "tabular", "image", "forecast", "text"])
+def test_damaged_lines(parse, form):
+    kind, text, labels = FORMS[form]
+    usual = f'{{"instance":{{"key":"k1","x":[1.5]}},"prediction":{text.format("0.25")}}}'
+    lines = [usual, *(damaged(usual, seed) for seed in range(300))]
+    assert both_ways(parse, lines, kind, labels) == []

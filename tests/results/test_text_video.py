@@ -50,7 +50,7 @@ def test_sentiment(parse):
 def test_extraction(parse, offsets):
     ends = offsets.replace("4", "9").replace("17", "21")
     prediction = (
-        '{"ids":["31","32"],"displayNames":["drug","dose"],"confidences":[0.5,0.75],'
+        '{"ids":["7219340018293817345","32"],"displayNames":["drug","dose"],"confidences":[0.5,0.75],'
         f'"textSegmentStartOffsets":{offsets},"textSegmentEndOffsets":{ends}}}'
     )
     parsed = parse({FILE: text_line(prediction)})
@@ -61,7 +61,7 @@ def test_extraction(parse, offsets):
         "score": 0.75,
         "labels": ["drug", "dose"],
         "scores": [0.5, 0.75],
-        "ids": ["31", "32"],
+        "ids": ["7219340018293817345", "32"],
         "starts": [4, 17],
         "ends": [9, 21],
         "source": FILE,
@@ -86,7 +86,7 @@ def test_an_offset_that_is_none(parse):
 
 
 SHOT = (
-    '[{"id":"640","displayName":"vault","type":"shot-classification",'
+    '[{"id":"7219340018293817345","displayName":"vault","type":"shot-classification",'
     '"timeSegmentStart":"0.125s","timeSegmentEnd":"1.066666s","confidence":0.5},'
     '{"id":"641","displayName":"run","type":"segment-classification",'
     '"timeSegmentStart":"2s","timeSegmentEnd":"3.50s","confidence":0.875}]'
@@ -100,7 +100,7 @@ def test_video_classification(parse):
     assert full["prediction"] == SHOT
     assert full["labels"] == ["vault", "run"]
     assert full["scores"] == [0.5, 0.875]
-    assert full["ids"] == ["640", "641"]
+    assert full["ids"] == ["7219340018293817345", "641"]
     assert full["types"] == ["shot-classification", "segment-classification"]
     assert full["starts"] == [0.125, 2.0]
     assert full["ends"] == [1.066666, 3.5]

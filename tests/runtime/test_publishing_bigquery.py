@@ -171,9 +171,8 @@ def bigquery(tmp_path, monkeypatch) -> Iterator[BigQuery]:
         thread.start()
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        monkeypatch.setattr(
-            google.auth, "default", lambda scopes: (AnonymousCredentials(), scopes)
-        )
+        # An emulator gets no token, so nobody may look for one.
+        monkeypatch.setattr(google.auth, "default", None)
         monkeypatch.setattr("time.sleep", lambda _: None)
         yield service
         server.shutdown()

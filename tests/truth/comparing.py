@@ -59,8 +59,8 @@ def compare_summary(job: Job, parsed: Parsed) -> list[str]:
         *differing("reconciled", layout.reconciled, summary["reconciled"]),
         *differing("rows of files", +wanted_files, +Counter(files)),
         *differing("bytes of files", really, sizes),
-        *differing("unknown files", set(job.unknown_files), set(summary["unknown_files"])),
-        *differing("noted", noted_rows(parsed), shown["noted"]),
+        *differing("unknown files", job.unknown, sorted(summary["unknown_files"])),
+        *differing("noted", parsed.noted(), shown["noted"]),
     ]
     if layout.reconciled and layout.rows and layout.named != "mixed":
         matched = "instance" if layout.named == "none" else "key"
@@ -68,10 +68,6 @@ def compare_summary(job: Job, parsed: Parsed) -> list[str]:
     if len(job.predicted.keys) > layout.rows / 2:
         found += differing("kind", layout.kind, summary["kind"])
     return found
-
-
-def noted_rows(parsed: Parsed) -> int:
-    return sum(row["note"] is not None for row in parsed.rows("predictions"))
 
 
 def compare_failures(job: Job, found: list[dict[str, Any]]) -> list[str]:

@@ -41,7 +41,7 @@ def low(dice: Random) -> float:
 
 
 def scalar(dice: Random) -> Made:
-    number = odd_number(dice) if dice.random() < 0.2 else Number(SLOT)
+    number = odd_number(dice) if dice.random() < 0.1 else Number(SLOT)
     return Made(number, {"value": number}, loses_digits(number))
 
 
@@ -70,19 +70,19 @@ def text(dice: Random) -> Made:
 
 def vector(dice: Random) -> Made:
     """Make a list of numbers where no labels are given."""
-    if dice.random() < 0.1:
+    if dice.random() < 0.05:
         mixed = dice.choice([[], [1, "a"], [True, False], [[1, 2], [3, 4]], [None], [{"a": 1}]])
         return Made(mixed, {}, None)
     numbers: list[Any] = [low(dice) for _ in range(dice.randint(1, 6))]
     numbers[dice.randrange(len(numbers))] = Number(SLOT)
-    if dice.random() < 0.2:
+    if dice.random() < 0.05:
         numbers.append(odd_number(dice))
     return Made(numbers, {"vector": numbers}, loses_digits(numbers))
 
 
 def class_scores(dice: Random) -> Made:
     """Make a list of as many numbers as there are ``LABELS``."""
-    if dice.random() < 0.1:
+    if dice.random() < 0.05:
         scores: list[Any] = dice.choice([[0.25, 0.5, 0.5], [1, 0, 1], [0, 0, 0], [-3.5, -1, -2]])
         best = scores.index(max(scores))
         found = {"label": LABELS[best], "score": scores[best], "scores": scores}
@@ -106,9 +106,9 @@ def members(dice: Random) -> Made:
     others: dict[str, Any] = {"label": 5, "score": "0.5", "value": None, "scores": {}, "labels": 1}
     columns: dict[str, Any] = {}
     value: dict[str, Any] = {"model": short_text(dice)}
-    odd = False
-    for name in dice.sample(sorted(fitting), dice.randint(0, 5)):
-        fits = dice.random() < 0.85
+    odd, usual = False, dice.random() < 0.8
+    for name in dice.sample(sorted(fitting), 5 if usual else dice.randint(0, 5)):
+        fits = usual or dice.random() < 0.85
         odd |= not fits
         value[name] = fitting[name] if fits else others[name]
         if fits:

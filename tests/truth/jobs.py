@@ -43,7 +43,7 @@ class Job:
     failures: list[Failure]
     unanswered: list[tuple[str | None, str]]  # key and line of the inputs without a prediction
     missing: int
-    unknown_files: list[str]
+    unknown: list[str]  # names of the files and folders that nobody knows
 
     @property
     def columns(self) -> dict[str, str]:
@@ -111,7 +111,7 @@ def make_job(layout: Layout, folder: Path) -> Job:
             (inputs.keys[at], inputs.lines[at]) for at in np.flatnonzero(picks.fates != GOOD)
         ],
         missing=int((picks.fates == MISSING).sum()),
-        unknown_files=unknown,
+        unknown=unknown,
     )
 
 

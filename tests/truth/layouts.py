@@ -67,6 +67,7 @@ FORMS = {
     "sentiment": Form("sentiment", managed.sentiment),
     "video": Form("video", managed.video),
     "regression": Form("regression", managed.regression),
+    "bounds": Form("regression", managed.bounded),
     "forecast": Form("forecast", managed.forecast),
     "embedding": Form("embedding", managed.embedding),
     "gemini": Form("gemini", managed.gemini),
@@ -74,7 +75,7 @@ FORMS = {
     "csv regression": Form("regression", csvs.estimate, csv=True),
     "csv forecast": Form("forecast", csvs.quantiles, told=True, csv=True),
 }
-EXPLAINABLE = ("scalar", "class scores", "image classes", "table classes", "regression")
+EXPLAINABLE = ("scalar", "class scores", "image classes", "table classes", "bounds")
 # Where the output shows the keys: in the instances, in a member ``key`` instead of the instance or
 # beside it, in a member of the field's own name, in some instances, or nowhere.
 KEYS = ("field", "key", "both", "sibling", "mixed", "none")

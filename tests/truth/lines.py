@@ -63,6 +63,7 @@ def stray(dice: Random) -> Made:
 def variant(layout: Layout, dice: Random, style: Style, made: Made) -> Variant:
     """Spell a prediction, with an explanation where the layout has them."""
     columns, siblings = dict(made.columns), dict(made.siblings)
+    value = ordered(made.value, dice if "orders" in layout.odd else Random(layout.seed))
     if layout.explained and (layout.rows < 500 or dice.random() < 0.9):
         member, found = explanation(dice)
         text = spell(member, style)
@@ -70,7 +71,23 @@ def variant(layout: Layout, dice: Random, style: Style, made: Made) -> Variant:
         siblings["explanation"] = Number(text)
     members = [f"{spell(n, style)}{style.colon}{spell(v, style)}" for n, v in siblings.items()]
     shown = "".join(style.comma + member for member in members)
-    return Variant(spell(made.value, style), columns, made.noted, shown)
+    return Variant(spell(value, style), columns, made.noted, shown)
+
+
+def ordered(value: Any, dice: Random) -> Any:
+    """Return a value with its members in an order that depends on nothing but their names."""
+    ranks: dict[str, float] = {}
+
+    def order(part: Any) -> Any:
+        if isinstance(part, list):
+            return [order(one) for one in part]
+        if not isinstance(part, dict):
+            return part
+        for name in sorted(part):
+            ranks.setdefault(name, dice.random())
+        return {name: order(part[name]) for name in sorted(part, key=ranks.__getitem__)}
+
+    return order(value)
 
 
 def make_templates(layout: Layout, dice: Random, style: Style) -> list[Template]:

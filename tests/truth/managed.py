@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from truth.custom import Made, low
-from truth.spelling import SLOT, Number, odd_number, odd_text, short_text
+from truth.spelling import SLOT, Number, loses_digits, odd_number, odd_text, short_text
 
 NAMES = ("daisy", "Caf\u00e9 \U0001f642", 'a "b"', "1", "")
 BOX = ("x_min", "x_max", "y_min", "y_max")
@@ -28,18 +28,14 @@ def many(dice: Random, empty: float = 0.05) -> int:
     return 0 if dice.random() < empty else dice.randint(1, 5)
 
 
-def shuffled(dice: Random, value: dict[str, Any]) -> dict[str, Any]:
-    return {name: value[name] for name in dice.sample(sorted(value), len(value))}
-
-
 def image_classes(dice: Random) -> Made:
     labels, scores, columns = ranked(dice, many(dice), True)
     ids = [str(dice.getrandbits(63)) for _ in labels]
     value = {"ids": ids, "displayNames": labels, "confidences": scores}
     if dice.random() < 0.03:
         return Made({**value, "displayNames": [*labels, "one more"]}, {}, True)
-    shown: list[Any] = [Number(name) for name in ids] if dice.random() < 0.1 else ids
-    if dice.random() < 0.1:
+    shown: list[Any] = [Number(name) for name in ids] if dice.random() < 0.03 else ids
+    if dice.random() < 0.03:
         del value["ids"]
         return Made(value, columns)
     return Made({**value, "ids": shown}, {**columns, "ids": ids})
@@ -54,7 +50,7 @@ def table_classes(dice: Random) -> Made:
     labels, scores, columns = ranked(dice, many(dice), False)
     if dice.random() < 0.03:
         return Made({"scores": [*scores, 0.1], "classes": labels}, {}, True)
-    return Made(shuffled(dice, {"scores": scores, "classes": labels}), columns)
+    return Made({"scores": scores, "classes": labels}, columns)
 
 
 def detection(dice: Random) -> Made:
@@ -65,7 +61,7 @@ def detection(dice: Random) -> Made:
     if dice.random() < 0.03:
         return Made({**value, "bboxes": [*boxes, [0, 1, 0, 1]]}, {}, True)
     columns["boxes"] = [dict(zip(BOX, box, strict=True)) for box in boxes]
-    return Made(shuffled(dice, value), {**columns, "ids": ids})
+    return Made(value, {**columns, "ids": ids})
 
 
 def segmentation(dice: Random) -> Made:
@@ -90,7 +86,7 @@ def extraction(dice: Random) -> Made:
         "textSegmentStartOffsets": list(map(form, starts)),
         "textSegmentEndOffsets": list(map(form, ends)),
     }
-    return Made(shuffled(dice, value), {**columns, "ids": ids, "starts": starts, "ends": ends})
+    return Made(value, {**columns, "ids": ids, "starts": starts, "ends": ends})
 
 
 def sentiment(dice: Random) -> Made:
@@ -123,7 +119,7 @@ def video(dice: Random) -> Made:
         ):
             column.append(part)
         found["frames"].append([box for _, box in frames])
-        segments.append(shuffled(dice, segment))
+        segments.append(segment)
     return Made(segments, {**columns, **found})
 
 
@@ -137,14 +133,17 @@ def frame(dice: Random) -> tuple[dict[str, Any], dict[str, Any]]:
     )
 
 
-def regression(dice: Random) -> Made:
-    number = odd_number(dice) if dice.random() < 0.1 else Number(SLOT)
+def regression(dice: Random, bounds: float = 0.02) -> Made:
+    """Make an estimate, with a lower and an upper bound in this share of the rows."""
+    number = odd_number(dice) if dice.random() < 0.05 else Number(SLOT)
     value: dict[str, Any] = {"value": number}
-    if dice.random() < 0.8:
+    if dice.random() < bounds:
         value |= {"lower_bound": -low(dice), "upper_bound": low(dice) + 2}
-    columns = dict(value)
-    lost = number.lstrip("-").isdigit() and int(float(number)) != int(number)
-    return Made(shuffled(dice, value), columns, lost)
+    return Made(value, dict(value), loses_digits(number))
+
+
+def bounded(dice: Random) -> Made:
+    return regression(dice, 0.98)
 
 
 def forecast(dice: Random) -> Made:
@@ -155,9 +154,9 @@ def forecast(dice: Random) -> Made:
         predictions = [low(dice) for _ in quantiles]
         value |= {"quantile_values": quantiles, "quantile_predictions": predictions}
         columns |= {"quantiles": quantiles, "quantile_predictions": predictions}
-    if dice.random() < 0.3:
+    if dice.random() < 0.03:
         value["tft_feature_importance"] = {"context_weights": [0.5, 0.5]}
-    return Made(shuffled(dice, value), columns)
+    return Made(value, columns)
 
 
 def embedding(dice: Random) -> Made:
@@ -166,7 +165,7 @@ def embedding(dice: Random) -> Made:
     tokens, truncated = dice.randrange(2000), dice.random() < 0.2
     statistics = {"token_count": dice.choice([tokens, float(tokens)]), "truncated": truncated}
     columns = {"vector": numbers, "tokens": tokens, "truncated": truncated}
-    embeddings = shuffled(dice, {"statistics": statistics, "values": numbers})
+    embeddings = {"statistics": statistics, "values": numbers}
     return Made([{"embeddings": embeddings}], columns, siblings={"status": ""})
 
 
@@ -191,7 +190,7 @@ def gemini(dice: Random) -> Made:
     columns |= {"processed_time": time}
     numbers = {"input_tokens": sent, "output_tokens": got}
     siblings = {"status": "", "processed_time": time}
-    return Made(shuffled(dice, response), {**columns, **numbers}, siblings=siblings)
+    return Made(response, {**columns, **numbers}, siblings=siblings)
 
 
 def explanation(dice: Random) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -204,7 +203,7 @@ def explanation(dice: Random) -> tuple[dict[str, Any], dict[str, Any]]:
     names = ("baselineOutputValue", "instanceOutputValue", "approximationError")
     first = dict(zip(names, numbers, strict=True))
     first |= {"featureAttributions": features, "outputIndex": [1], "outputName": "scores"}
-    attributions = [shuffled(dice, first)]
+    attributions = [first]
     if dice.random() < 0.3:
         attributions.append({"featureAttributions": {"age": 9.0}})
     columns = ("baseline_output", "instance_output", "approximation_error")

@@ -54,3 +54,10 @@ class Parsed:
         with duckdb.connect() as con:
             found = con.execute("DESCRIBE FROM read_parquet(?)", [str(self.path(name))]).fetchall()
         return [(row[0], row[1]) for row in found]
+
+    def noted(self) -> int:
+        """Return how many rows of the predictions have a note."""
+        with duckdb.connect() as con:
+            query = "SELECT count(note) FROM read_parquet(?)"
+            row = con.execute(query, [str(self.path("predictions"))]).fetchone()
+        return int(row[0]) if row else 0

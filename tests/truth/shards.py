@@ -83,7 +83,7 @@ def shard_bytes(layout: Layout, dice: Random, content: list[str]) -> bytes:
 
 
 def write_others(folder: Path, layout: Layout, dice: Random) -> list[str]:
-    """Write files that hold no rows; return the names of those that nobody knows."""
+    """Write files that hold no rows; return the names in the folder that nobody knows."""
     if "statistics" in layout.odd and not layout.csv:
         line = "('Post request fails. Error: \"504\", it\\'s late', 16)\n"
         (folder / "prediction.errors_stats-00000-of-00002").write_text(line)
@@ -96,4 +96,4 @@ def write_others(folder: Path, layout: Layout, dice: Random) -> list[str]:
     names = dice.sample(["README.txt", "_SUCCESS", "prediction.results.txt", "notes.json"], 2)
     for name in names:
         (folder / name).write_text('{"key": "x", "prediction": 1}\n')
-    return names
+    return sorted([*names, "job-123"])

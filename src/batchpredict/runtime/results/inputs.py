@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchpredict.runtime.results.fast_lane import line_reader
 from batchpredict.runtime.results.lines import instance_key
+from batchpredict.runtime.results.reading import row_reader
 from batchpredict.runtime.results.sieve import every_line, is_plain_file, sieve
 from batchpredict.runtime.shards import parse_object, strict_decoder
 from batchpredict.runtime.tables import sql_text
@@ -46,12 +47,10 @@ def load_inputs(
     rows = con.execute(f"SELECT line FROM ({query}) WHERE NOT fits")
     while lines := rows.fetchmany(1000):
         write_inputs([line.encode() for (line,) in lines], path, key_field, keyed, odd)
-    types = "{'match': 'VARCHAR', 'key': 'VARCHAR', 'instance': 'VARCHAR'}"
-    longest = max(2**21, min(os.path.getsize(odd), 2**28))
+    columns = {"match": "VARCHAR", "key": "VARCHAR", "instance": "VARCHAR"}
     con.execute(
         f"CREATE VIEW inputs AS SELECT match, key, line AS instance FROM ({query}) WHERE fits "
-        f"UNION ALL SELECT * FROM read_json({sql_text(odd)}, columns = {types}, "
-        f"format = 'newline_delimited', maximum_object_size = {longest})"
+        f"UNION ALL SELECT * FROM {row_reader(odd, columns)}"
     )
 
 

@@ -172,21 +172,22 @@ def row_reader(path: str, columns: dict[str, str]) -> str:
         path: The file.
         columns: Name and SQL type of the columns.
     """
-    import os
-
     typed = ", ".join(f"{sql_text(name)}: {sql_text(kind)}" for name, kind in columns.items())
-    # The buffer is as large as the longest row may be: small for the small file that is usual.
-    longest = max(2**21, min(os.path.getsize(path), 2**28))
+    with open(path, "rb") as file:
+        longest = max(map(len, file), default=0)
     return (
         f"read_json({sql_text(path)}, columns = {{{typed}}}, format = 'newline_delimited', "
-        f"maximum_object_size = {longest})"
+        f"maximum_object_size = {max(2**21, longest + 1)})"
     )
 
 
 def write_predictions(con: "duckdb.DuckDBPyConnection", queries: list[str], target: str) -> None:
     """Write the rows of queries with the same columns to one Parquet file."""
     query = " UNION ALL ".join(queries)
-    form = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960)"
+    form = (
+        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, "
+        "ROW_GROUP_SIZE_BYTES '64MB')"
+    )
     con.execute(f"COPY ({query}) TO {sql_text(target)} {form}")
 
 

@@ -131,3 +131,26 @@ def report_of(summary: dict[str, Any]) -> str:
     bars = [(f"{n / 20:.2f} to {(n + 1) / 20:.2f}", scores[n]) for n in range(20) if scores[n]]
     lines += table_of("Scores", bars)
     return "\n".join(lines) + "\n"
+
+
+def write_results(
+    content: dict[str, Any], metrics: Any, predictions: Any, report: str, summary: str
+) -> None:
+    """Log the counts, and write the page and, last of all, the summary.
+
+    Args:
+        content: What ``account`` found.
+        metrics: The artifact of the metrics.
+        predictions: The artifact of the predictions, which gets ``rows`` and ``kind``.
+        report: Path of the page.
+        summary: Path of the summary.
+    """
+    import logging
+
+    for name, number in content["counts"].items():
+        metrics.log_metric(name, number)
+    predictions.metadata.update(rows=content["counts"]["predicted"], kind=content["kind"])
+    with open(report, "w", encoding="utf-8") as page:
+        page.write(report_of(content))
+    write_summary(content, summary)
+    logging.info("%s", content["counts"])
