@@ -1,7 +1,5 @@
 """Custom models: JSON Lines with any JSON as the prediction (section 5)."""
 
-import pytest
-
 SHARD = "prediction.results-00000-of-00001"
 COLUMNS = {
     "key": "VARCHAR",
@@ -250,31 +248,39 @@ def test_a_video_model_of_the_model_garden(parse):
     assert parsed.failure["code"] == "E222"
 
 
-@pytest.mark.parametrize(
-    ("error", "code", "message"),
-    [
-        ('{"status": "NOT_FOUND", "message": "no such image"}', "NOT_FOUND", "no such image"),
-        ('{"code": 3, "message": "bad shape"}', "3", "bad shape"),
-        ('{"status": 13, "message": "crashed"}', "13", "crashed"),
-        ('{"message": "no code at all"}', "ERROR", "no code at all"),
-        ('"only a text"', "ERROR", "only a text"),
-    ],
-)
-def test_an_error_in_place_of_the_prediction(parse, error, code, message):
-    parsed = parse(
-        f'{{"instance": {{"key": "a", "x": 1}}, "error": {error}}}\n'
-        '{"instance": {"key": "b", "x": 2}, "error": null, "prediction": 1}\n',
-        max_failed=1,
-    )
+ERRORS = [
+    ('{"status": "NOT_FOUND", "message": "no such image"}', "NOT_FOUND", "no such image"),
+    ('{"code": 3, "message": "bad shape"}', "3", "bad shape"),
+    ('{"status": 13, "message": "crashed"}', "13", "crashed"),
+    ('{"message": "no code at all"}', "ERROR", "no code at all"),
+    ('"only a text"', "ERROR", "only a text"),
+]
+
+
+def test_an_error_in_place_of_the_prediction(parse):
+    lines = [
+        f'{{"instance": {{"key": "k{n}", "x": 1}}, "error": {error}}}\n'
+        for n, (error, _, _) in enumerate(ERRORS)
+    ]
+    good = '{"instance": {"key": "b", "x": 2}, "error": null, "prediction": 1}\n'
+    parsed = parse("".join([*lines, good]), max_failed=len(lines))
     assert parsed.row["key"] == "b"
-    assert parsed.failure == {
-        "key": "a",
-        "instance": '{"key": "a", "x": 1}',
-        "code": code,
-        "message": message,
-        "source": SHARD,
+    assert sorted(parsed.failures, key=lambda row: row["key"]) == [
+        {
+            "key": f"k{n}",
+            "instance": f'{{"key": "k{n}", "x": 1}}',
+            "code": code,
+            "message": message,
+            "source": SHARD,
+        }
+        for n, (_, code, message) in enumerate(ERRORS)
+    ]
+    assert parsed.summary["failure_codes"] == {
+        "NOT_FOUND": 1,
+        "3": 1,
+        "13": 1,
+        "ERROR": 2,
     }
-    assert parsed.summary["failure_codes"] == {code: 1}
 
 
 def test_a_long_message_is_cut(parse):

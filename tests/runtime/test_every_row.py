@@ -44,8 +44,55 @@ def test_every_row_of_small_outputs(layout):
         check(job, Parsed(job, Path(folder)).run())
 
 
+def large(number: int, line: str) -> Layout:
+    """Make a layout of a form, thousands of rows, shards, keys, numbering, and what is odd."""
+    form, thousands, shards, keys, numbering, *odd = line.split("|")
+    rows, seed = int(thousands) * 1000, 20 + number
+    return Layout(
+        form,
+        rows,
+        seed,
+        int(shards),
+        keys,
+        numbering,
+        naming=number % 3,
+        odd=frozenset(" ".join(odd).split()),
+    )
+
+
+# What is usual has most of the rows; forms that take longer, fewer.
 LARGE = [
-    Layout("scalar", 200_000, 1, 1000),
+    large(number, line)
+    for number, line in enumerate(
+        (
+            "scalar|250|1000|field|small",
+            "scalar|150|10|none|huge|missing duplicates errors unreadable",
+            "probability|200|20|key|zeros|errors missing unreadable duplicates",
+            "bool|150|3|field|safe|siblings unreadable",
+            "string|200|7|both|zeros|missing others statistics",
+            "vector|150|100|sibling|small|errors unended",
+            "class scores|200|40|field|long|blanks mark duplicates",
+            "object|30|11|key|decimal|crlf errors",
+            "null|40|2|none|zeros|duplicates",
+            "anything|20|13|field|text|unreadable",
+            "mixed|20|5|both|text|errors unreadable missing",
+            "image classes|100|30|none|small|errors missing duplicates",
+            "table classes|150|64|field|zeros|strays unreadable",
+            "detection|15|4|field|small|strays",
+            "segmentation|20|6|none|zeros|missing",
+            "extraction|15|9|key|long|errors",
+            "sentiment|60|500|field|small|strays missing",
+            "video|15|8|none|small|errors",
+            "regression|80|12|sibling|zeros|strays unreadable explained",
+            "bounds|70|25|field|small|errors orders constants",
+            "forecast|30|3|key|text|respelt spaces",
+            "embedding|15|2|field|small|unreadable errors",
+            "gemini|15|1|sibling|text|errors",
+            "csv classes|20|6|field|zeros|errors missing",
+            "csv regression|20|2|none|small|duplicates crlf",
+            "csv forecast|20|4|field|text|mark",
+        )
+    )
 ]
 
 

@@ -261,6 +261,16 @@ def test_instances_that_are_no_rows_of_the_table(tmp_path, instances, words):
         join(tmp_path, tmp_path / "table.csv", key_column="")
 
 
+def test_the_nth_row_of_a_key_gets_its_nth_prediction(tmp_path):
+    keys = [str(n % 7) for n in range(200)]
+    (tmp_path / "t.csv").write_text("key,n\n" + "".join(f"{k},{n}\n" for n, k in enumerate(keys)))
+    rows = [(key, f"{key}-{n}") for key in "6543210" for n in range(keys.count(key) - 3)]
+    write_predictions(tmp_path / "predictions.parquet", rows)
+    _, found, _ = join(tmp_path, tmp_path / "t.csv", columns=["label"])
+    assert [row[2] for row in found] == model(keys, rows)[0]
+    assert [row[2] for row in found if row[0] == "3"][:2] == ["3-0", "3-1"]
+
+
 def test_predictions_left_over_are_named(tmp_path):
     (tmp_path / "table.csv").write_text("key\na\nb\n")
     rows = [("a", "1"), ("a", "2"), ("c", "3"), (None, "4"), ("b", "5")]
@@ -284,6 +294,9 @@ def test_a_column_of_both_needs_a_prefix(tmp_path, name):
     assert rows == [("a", "true", "yes", 0.5, [0.5, 0.25])]
     _, rows, _ = join(tmp_path, tmp_path / "table.parquet", columns=["score", "score"])
     assert rows == [("a", "true", 0.5)]
+    write_parquet(tmp_path / "t.parquet", ["key VARCHAR", "key_label BIGINT"], [("a", 1)])
+    with pytest.raises(ValueError, match=r"^E228 the column 'KEY_label' "):
+        join(tmp_path, tmp_path / "t.parquet", prefix="KEY_")
 
 
 @pytest.mark.parametrize("name", ["rowid", "RowId"])

@@ -343,7 +343,7 @@ def test_what_cannot_be_removed_does_not_undo_a_publication(tmp_path, monkeypatc
 # writes goes through write_part. Each publication is a fork of this process, which has imported
 # all and opened nothing, and ends without a word before the given one of those events.
 KILLED = """
-import os, signal, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
 import duckdb
 from batchpredict.runtime import publishing
@@ -377,7 +377,15 @@ def publish(folder, left, spoil):
         step()
         return name
 
-    publishing.write_part = write_part
+    def dump(content, file, **options):
+        step()
+        if spoil and left == 0:
+            file.write(json.dumps(content)[:20])
+            file.flush()
+            os._exit(9)
+        file.write(json.dumps(content, **options))
+
+    publishing.write_part, json.dump = write_part, dump
     sys.addaudithook(hook)
     publish_predictions.python_func(
         predictions=dsl.Dataset(uri=source), destination=folder, run_key="3", mode=mode,

@@ -125,6 +125,8 @@ def compare_unanswered(job: Job, found: list[dict[str, Any]]) -> list[str]:
 def compare_rows(job: Job, parsed: Parsed) -> list[str]:
     """Compare the predictions of a small job, in Python."""
     wanted, found = job.rows(), parsed.rows("predictions")
+    for row in [*wanted, *found] if job.layout.csv else []:
+        row["instance"] = identity(row["instance"])  # the file has cells, no JSON
     for row in found:
         row["note"] = row["note"] is not None
         row["extra"] = row["extra"] and json.loads(row["extra"])

@@ -11,7 +11,7 @@ from truth.spelling import SLOT, Number, Style, short_text
 
 TARGET = "is_good_\u00e9"
 CLASSES = ["b", "a c", 'it\'s, "1"_score']
-TIGHT = Style(comma=",", colon=":")
+SPELT = Style(ascii=True)  # how the predictions are told, which are no JSON in the file
 NAMES = ("Age", "city name", "Zip, code")
 
 

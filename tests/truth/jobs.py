@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from truth.csvs import TIGHT
+from truth.csvs import SPELT
 from truth.inputs import Inputs, make_inputs
 from truth.layouts import COMMON, EXPLAINED, LAST, OWN, Layout
 from truth.lines import Failure, Variant, make_variants
@@ -85,7 +85,7 @@ def make_job(layout: Layout, folder: Path) -> Job:
     those of a few words, such as ``true``.
     """
     dice, rng = Random(layout.seed), np.random.default_rng(layout.seed)
-    style = TIGHT if layout.csv else random_style(dice, "spaces" in layout.odd)
+    style = SPELT if layout.csv else random_style(dice, "spaces" in layout.odd)
     variants = make_variants(layout, dice, style)
     inputs = make_inputs(layout, dice, rng, style)
     picks = make_picks(layout, rng)

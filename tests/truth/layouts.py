@@ -143,7 +143,14 @@ class Layout:
         # Among a few rows those of another form may be the first or the most.
         unclear = form.told or self.rows < 500
         kind = form.kind if self.told or unclear else "auto"
-        return {"kind": kind, "labels": list(form.labels), "key_field": self.key_field}
+        target = csvs.TARGET if self.form == "csv classes" or self.told else ""
+        labels = list(form.labels)
+        return {
+            "kind": kind,
+            "labels": labels,
+            "key_field": self.key_field,
+            "target_column": target,
+        }
 
     @property
     def key_field(self) -> str:

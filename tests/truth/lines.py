@@ -63,7 +63,8 @@ def stray(dice: Random) -> Made:
 def variant(layout: Layout, dice: Random, style: Style, made: Made) -> Variant:
     """Spell a prediction, with an explanation where the layout has them."""
     columns, siblings = dict(made.columns), dict(made.siblings)
-    value = ordered(made.value, dice if "orders" in layout.odd else Random(layout.seed))
+    seed = dice.random() if "orders" in layout.odd else layout.seed
+    value = made.value if layout.csv else ordered(made.value, seed)
     if layout.explained and (layout.rows < 500 or dice.random() < 0.9):
         member, found = explanation(dice)
         text = spell(member, style)
@@ -74,20 +75,14 @@ def variant(layout: Layout, dice: Random, style: Style, made: Made) -> Variant:
     return Variant(spell(value, style), columns, made.noted, shown)
 
 
-def ordered(value: Any, dice: Random) -> Any:
-    """Return a value with its members in an order that depends on nothing but their names."""
-    ranks: dict[str, float] = {}
-
-    def order(part: Any) -> Any:
-        if isinstance(part, list):
-            return [order(one) for one in part]
-        if not isinstance(part, dict):
-            return part
-        for name in sorted(part):
-            ranks.setdefault(name, dice.random())
-        return {name: order(part[name]) for name in sorted(part, key=ranks.__getitem__)}
-
-    return order(value)
+def ordered(value: Any, seed: float) -> Any:
+    """Return a value with its members in an order that their names and a seed decide."""
+    if isinstance(value, list):
+        return [ordered(part, seed) for part in value]
+    if not isinstance(value, dict):
+        return value
+    names = sorted(value, key=lambda name: Random(f"{seed} {name}").random())
+    return {name: ordered(value[name], seed) for name in names}
 
 
 def make_templates(layout: Layout, dice: Random, style: Style) -> list[Template]:

@@ -77,7 +77,7 @@ def shard_bytes(layout: Layout, dice: Random, content: list[str]) -> bytes:
     text = end.join(content) + end * bool(content)
     if "unended" in layout.odd and dice.random() < 0.5:
         text = text.removesuffix(end)
-    if "mark" in layout.odd and dice.random() < 0.7:
+    if "mark" in layout.odd and (text or not layout.csv) and dice.random() < 0.7:
         text = "\ufeff" + text
     return text.encode(errors="surrogateescape")
 

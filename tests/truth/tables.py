@@ -19,18 +19,14 @@ def compare_tables(job: Job, parsed: Parsed) -> list[str]:
     with duckdb.connect() as con:
         load_truth(con, job)
         typed = [name for name in job.columns if name not in OWN]
-        own = "key, instance, prediction, extra IS NOT NULL AS extra, source"
+        own = f"key, {instance_of(job)}, prediction, extra IS NOT NULL AS extra, source"
         columns = ", ".join([own, *(f'"{name}"' for name in typed)])
         con.execute(
             f"CREATE VIEW found AS SELECT {columns} FROM "
             f"read_parquet('{parsed.path('predictions')}')"
         )
         con.execute(f"CREATE TABLE truth AS {truth_query(job, typed)}")
-        return [
-            *excess(con, "absent", "FROM truth EXCEPT ALL FROM found"),
-            *excess(con, "too much", "FROM found EXCEPT ALL FROM truth"),
-            *compare_notes(con, job, parsed),
-        ]
+        return [*excess(con), *compare_notes(con, job, parsed)]
 
 
 def compare_notes(con: duckdb.DuckDBPyConnection, job: Job, parsed: Parsed) -> list[str]:
@@ -44,12 +40,25 @@ def compare_notes(con: duckdb.DuckDBPyConnection, job: Job, parsed: Parsed) -> l
     return [] if least <= count <= most else [f"notes: {least} to {most}, but {count}: {shown}"]
 
 
-def excess(con: duckdb.DuckDBPyConnection, side: str, query: str) -> list[str]:
-    """Return a line when a query has rows."""
-    con.execute(f"CREATE OR REPLACE TABLE excess AS {query}")
-    (count,) = con.execute("SELECT count(*) FROM excess").fetchone() or (0,)
-    shown = con.execute("FROM excess ORDER BY prediction LIMIT 2").fetchall()
-    return [f"rows {side}: {count}, such as {shown}"] if count else []
+def excess(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return a line for the rows of which the truth holds more, and one for those it holds less.
+
+    Counting equal rows in one pass says the same as EXCEPT ALL both ways, in half of the time.
+    """
+    names = [row[0] for row in con.execute("DESCRIBE truth").fetchall()]
+    listed = ", ".join(f'"{name}"' for name in names)
+    con.execute(
+        f"CREATE TABLE excess AS SELECT {listed}, sum(side) AS more FROM (SELECT *, 1 AS side "
+        "FROM truth UNION ALL SELECT *, -1 FROM found) GROUP BY ALL HAVING more <> 0"
+    )
+    lines = []
+    for side, condition in (("absent", "more > 0"), ("too much", "more < 0")):
+        query = f"SELECT abs(sum(more))::BIGINT FROM excess WHERE {condition}"
+        (count,) = con.execute(query).fetchone() or (0,)
+        query = f"FROM excess WHERE {condition} ORDER BY prediction LIMIT 2"
+        if count:
+            lines.append(f"rows {side}: {count}, such as {con.execute(query).fetchall()}")
+    return lines
 
 
 def load_truth(con: duckdb.DuckDBPyConnection, job: Job) -> None:
@@ -101,6 +110,11 @@ def marked(value: Any) -> Any:
     return value
 
 
+def instance_of(job: Job) -> str:
+    """Return the SQL of the instance: as text, but of CSV, which has cells, as any JSON."""
+    return "json(instance)::VARCHAR AS instance" if job.layout.csv else "instance"
+
+
 def truth_query(job: Job, typed: list[str]) -> str:
     """Return the SQL of the truth, a row each."""
     number = "CASE {0} WHEN 'inf'::DOUBLE THEN number WHEN '-inf' THEN 1 - number ELSE {0} END"
@@ -113,5 +127,5 @@ def truth_query(job: Job, typed: list[str]) -> str:
             "VARCHAR": f"replace({column}, '{SLOT}', slot)",
         }.get(kind, column)
         found.append(f'{sql} AS "{name}"')
-    listed = ", ".join(["key, instance, prediction, extra, source", *found])
+    listed = ", ".join([f"key, {instance_of(job)}, prediction, extra, source", *found])
     return f"SELECT {listed} FROM rows JOIN variants v USING (variant)"

@@ -97,7 +97,7 @@ def csv_lines(
     line = f"'{{\"instance\": ' || CAST(json_object({cells}) AS VARCHAR) || {answer[1]} || '}}'"
     reader = (
         f"read_csv({sql_text(glob.escape(path))}, columns = {{{columns}}}, header = true, "
-        "auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '\x01', "
+        "auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '\x01\x02', "
         "strict_mode = true, store_rejects = true, max_line_size = 16777216)"
     )
     form = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"

@@ -7,6 +7,11 @@ the learnt order, and its prediction is of the learnt shape. All other lines are
 from typing import Any
 
 from batchpredict.runtime.results.fast_columns import fast_columns, typed_members
+from batchpredict.runtime.results.fast_explanations import (
+    attribution_shape,
+    explanation_sql,
+    explanation_structure,
+)
 from batchpredict.runtime.results.kinds import columns_of
 from batchpredict.runtime.results.lines import key_member
 from batchpredict.runtime.results.shapes import pattern_of, sql_type, text_pattern
@@ -35,7 +40,9 @@ def is_plain_form(form: dict[str, Any]) -> bool:
     a prediction is Python's.
     """
     folded = [name.casefold() for name in form["names"]]
-    reserved = {"error", "line", "filename", "t", "sound", "fits", "explanation"}
+    reserved = {"error", "line", "filename", "t", "e", "sound", "fits"}
+    if "explanation" in folded and not attribution_shape(form["explanation"]):
+        return False
     return len(set(folded)) == len(folded) and not reserved & set(folded)
 
 
@@ -61,18 +68,18 @@ def pieces(form: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
 
 
 def echo_guards(column: str) -> list[str]:
-    """Return the guards of a value that is kept as it stands: JSON that any reader takes.
+    """Return the guards of a value that is kept as it stands: JSON as DuckDB reads it.
 
-    DuckDB takes NaN, infinities and a comma before a bracket for JSON, and a name may be spelt
-    with escapes. To look for what only might be one of these is much cheaper than to match all of
-    a long text.
+    NaN and infinities, which DuckDB takes for JSON, are for Python to spell out, and so is what is
+    nested very deep.
     """
-    signs = ("NaN", "nan", "NAN", "Inf", "inf", "INF", ",]", ", ]", ",}", ", }", r"\u00")
-    some = " OR ".join(f"contains({column}, {sql_text(sign)})" for sign in signs)
-    odd = sql_text(r"(?i)[:,\[\s-](?:nan|inf)|,\s*[\]}]|\\u00[2-7]")
-    deep = [f"NOT contains({column}, {sql_text(bracket * 12)})" for bracket in "]}"]
-    strict = f"CASE WHEN {some} THEN NOT regexp_matches({column}, {odd}) ELSE true END"
-    return [f"json_valid({column})", strict, *deep]
+    odd = ("NaN", "Infinity", "]" * 12, "}" * 12)
+    return [
+        f"json_valid({column})",
+        f"ascii({column}) > 32",  # no blank before it, nor behind it
+        *(f"NOT ends_with({column}, {sql_text(blank)})" for blank in " \t"),
+        *(f"NOT contains({column}, {sql_text(sign)})" for sign in odd),
+    ]
 
 
 def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
@@ -94,8 +101,13 @@ def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
         return "NULL", "true"
     if not key_field:
         return "NULL", "false"  # no path of DuckDB leads to a member without a name
+    # A name may be spelt with escapes of its letters.
+    plain = (
+        r"CASE WHEN contains(instance, '\u00') "
+        r"THEN NOT regexp_matches(instance, '\\u00[2-7]') ELSE true END"
+    )
     if not plan["keyed"]:
-        return "NULL", f"NOT contains(instance, {sql_text(name)})"
+        return "NULL", f"NOT contains(instance, {sql_text(name)}) AND {plain}"
     path = sql_text(f"$.{name}")
     raw = (
         f"CASE WHEN json_valid(instance) THEN CAST(json_extract(instance, {path}) AS VARCHAR) END"
@@ -103,7 +115,7 @@ def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
     once = f"len(string_split(instance, {sql_text(name)})) = 2"
     return (
         f"trim({raw}, '\"')",
-        f"{once} AND regexp_full_match({raw}, {sql_text(literal)})",
+        f"{plain} AND {once} AND regexp_full_match({raw}, {sql_text(literal)})",
     )
 
 
@@ -129,6 +141,9 @@ def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: l
     guards.append(f"regexp_full_match(prediction, {sql_text(pattern)})")
     if "instance" in found:
         guards += echo_guards("instance")
+    if "explanation" in found:
+        pattern = pattern_of(form["explanation"], form["comma"], form["colon"])
+        guards.append(f"regexp_full_match(explanation, {sql_text(pattern)})")
     scalar = sql_text("|".join([pattern_of("number", "", ""), text_pattern(), "true|false|null"]))
     for name in extra_names(form, key_field):
         guards.append(f"regexp_full_match({sql_name(name)}, {scalar})")
@@ -136,14 +151,22 @@ def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: l
     cut = f"SELECT line, filename, {cut} FROM {line_reader(paths)}"
     structure = sql_text(json.dumps(sql_type(form["shape"], typed_members())))
     checked = " AND ".join([*guards, key_guard])
+    explained = ""
+    if "explanation" in found:
+        members = attribution_shape(form["explanation"]) or {}
+        typed |= explanation_sql(members)
+        typed_guards.append("len(e.attributions) > 0")
+        inner = sql_text(json.dumps(explanation_structure(members)))
+        explained = f", CASE WHEN sound THEN json_transform(explanation, {inner}) END AS e"
     read = (
         f"SELECT *, coalesce({checked}, false) AS sound, "
-        f"CASE WHEN sound THEN json_transform(prediction, {structure}) END AS t FROM ({cut})"
+        f"CASE WHEN sound THEN json_transform(prediction, {structure}) END AS t{explained} "
+        f"FROM ({cut})"
     )
     columns = {"instance": "NULL", **typed, "key": key, "prediction": "prediction"}
     columns |= {n: n for n in ("instance",) if n in found}
     columns |= {"extra": extra_object(form, key_field), "source": "parse_filename(filename)"}
-    types = columns_of(plan["kind"], False)
+    types = columns_of(plan["kind"], plan["explained"])
     listed = ", ".join(
         f"CAST({columns.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in types.items()
     )
@@ -153,7 +176,7 @@ def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: l
 
 def extra_names(form: dict[str, Any], key_field: str) -> list[str]:
     """Return the members of a line that no column holds."""
-    known = (key_member(form["names"], key_field), "instance", "prediction")
+    known = (key_member(form["names"], key_field), "instance", "prediction", "explanation")
     return [name for name in form["names"] if name not in known]
 
 

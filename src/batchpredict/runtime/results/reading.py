@@ -83,7 +83,9 @@ def read_results(
 def has_fast_lane(plan: dict[str, Any]) -> bool:
     """Tell whether SQL can take the usual lines of an output apart and type them."""
     form = plan["form"]
-    return bool(form) and is_plain_form(form) and is_fast(plan["kind"], form["shape"])
+    if not form or ("explanation" in form["names"] and not plan["explained"]):
+        return False
+    return is_plain_form(form) and is_fast(plan["kind"], form["shape"])
 
 
 def chosen(query: str, plan: dict[str, Any], all_must_fit: bool) -> str:

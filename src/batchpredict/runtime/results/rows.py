@@ -151,7 +151,8 @@ def rounded(raw: str, row: dict[str, Any]) -> str | None:
     typed = {"value", "score", "scores", "vector"} & set(row)
     if not typed or not re.search(r"\d{16}", raw):
         return None
-    integers = re.findall(r"(?<![\d.eE+\-])-?\d{16,}(?![\d.eE])", raw)
+    bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", raw)
+    integers = re.findall(r"(?<![\d.eE+\-])-?\d{16,}(?![\d.eE])", bare)
     lost = [text for text in integers if int(float(text)) != int(text)]
     return f"{lost[0][:40]} has more digits than a number column holds" if lost else None
 

@@ -71,7 +71,7 @@ def usual_form(rows: list[tuple[str, dict[str, tuple[str, Any]]]]) -> dict[str, 
         rows: Line and members of some rows.
 
     Returns:
-        ``names``, ``comma``, ``colon`` and ``shape``, or None.
+        ``names``, ``comma``, ``colon``, ``shape`` and the shape of the ``explanation``, or None.
     """
     import json
 
@@ -80,8 +80,17 @@ def usual_form(rows: list[tuple[str, dict[str, tuple[str, Any]]]]) -> dict[str, 
     like = [members for form, members in lines if json.dumps(form) == usual]
     if not like or "prediction" not in like[0]:
         return None
-    shapes = [shape_of(members["prediction"][1]) for members in like]
-    shape = most_common([known for known in shapes if known is not None])
-    for other in filter(None, shapes):
-        shape = join_shapes(shape, other) or shape
-    return None if shape is None else {**json.loads(usual), "shape": shape}
+    shape = usual_shape([members["prediction"][1] for members in like])
+    if shape is None:
+        return None
+    explanations = [m["explanation"][1] for m in like if "explanation" in m]
+    return {**json.loads(usual), "shape": shape, "explanation": usual_shape(explanations)}
+
+
+def usual_shape(values: list[Any]) -> Any:
+    """Return the shape of most values, None when they have none."""
+    shapes = [shape for shape in map(shape_of, values) if shape is not None]
+    usual = most_common(shapes)
+    for other in shapes:
+        usual = join_shapes(usual, other) or usual
+    return usual
