@@ -40,7 +40,6 @@ def merge_summaries(
     output_directory: Input[Artifact] = None,
     batchpredictionjob: Input[Artifact] = None,
     instances: Input[Dataset] = None,
-    key_field: str = "key",
     included_fields: List[str] = [],  # noqa: UP006
     max_failed: float = 0.0,
     max_missing: float = 0.0,
@@ -59,7 +58,6 @@ def merge_summaries(
         batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder.
         instances: The JSON Lines that were predicted. With them every input row is accounted for:
             predicted, failed or missing.
-        key_field: The field of an instance that tells it apart.
         included_fields: The fields that the model got, in order, when it got lists and there are
             no keys to match rows by; all when empty.
         max_failed: Failed rows to accept: 0 none, below 1 a share of the input, else a number.
@@ -89,10 +87,9 @@ def merge_summaries(
         merge_predictions(con, [part.path for part in parts], predictions.path)
         output["predictions"] = [predictions.path]
         output["failed"] = [part.path for part in failed_parts]
-        read = json.loads(plan)
         known = instances.path if instances else ""
         content = account(
-            con, output, read, known, key_field, included_fields, scratch, failures.path
+            con, output, json.loads(plan), known, included_fields, scratch, failures.path
         )
     counts = content["counts"]
     write_results(content, metrics, predictions, report.path, summary.path)

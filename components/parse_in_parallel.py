@@ -62,6 +62,7 @@ def parse_in_parallel(
         output_directory=output_directory,
         kind=kind,
         key_field=key_field,
+        labels=labels,
         target_column=target_column,
     )
     split.set_caching_options(False)
@@ -70,8 +71,6 @@ def parse_in_parallel(
             group=group,
             plan=split.outputs["plan"],
             output_directory=output_directory,
-            key_field=key_field,
-            labels=labels,
             target_column=target_column,
         )
         part.set_caching_options(False)
@@ -81,7 +80,6 @@ def parse_in_parallel(
         plan=split.outputs["plan"],
         output_directory=output_directory,
         instances=instances,
-        key_field=key_field,
         included_fields=included_fields,
         max_failed=max_failed,
         max_missing=max_missing,

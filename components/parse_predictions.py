@@ -102,14 +102,12 @@ def parse_predictions(
         artifact.uri += f".{extension}"
     with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
         output = open_output(con, output_directory, batchpredictionjob, target_column, scratch, [])
-        plan = sniff_lines(output["paths"], kind, key_field)
-        read_results(con, output["paths"], plan, key_field, labels, scratch, predictions.path)
+        plan = sniff_lines(output["paths"], kind, key_field, labels)
+        read_results(con, output["paths"], plan, scratch, predictions.path)
         output["predictions"] = [predictions.path]
         output["failed"] = [os.path.join(scratch, "failed.jsonl")]
         known = instances.path if instances else ""
-        content = account(
-            con, output, plan, known, key_field, included_fields, scratch, failures.path
-        )
+        content = account(con, output, plan, known, included_fields, scratch, failures.path)
     counts = content["counts"]
     write_results(content, metrics, predictions, report.path, summary.path)
     check_counts(counts, max_failed, max_missing)

@@ -1,7 +1,5 @@
 """Some files of a batch prediction's output as tables, one of several steps side by side."""
 
-from typing import List  # noqa: UP035 - kept as KFP documents it
-
 from kfp import dsl
 from kfp.dsl import Artifact, Dataset, Input, Output
 
@@ -24,8 +22,6 @@ def parse_shards(
     failures: Output[Dataset],
     output_directory: Input[Artifact] = None,
     batchpredictionjob: Input[Artifact] = None,
-    key_field: str = "key",
-    labels: List[str] = [],  # noqa: UP006
     target_column: str = "",
 ) -> None:
     """Turn some files of a batch prediction's output into tables, for merge_summaries.
@@ -36,8 +32,6 @@ def parse_shards(
         output_directory: Folder of the output, which the job reports as
             outputInfo.gcsOutputDirectory.
         batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder.
-        key_field: The field of an instance that tells it apart.
-        labels: The classes in the order of a custom model's scores, as train_model returns them.
         target_column: The predicted column, where the columns of CSV leave a choice.
 
     Returns:
@@ -57,5 +51,5 @@ def parse_shards(
             con, output_directory, batchpredictionjob, target_column, scratch, names
         )
         paths = output["paths"] if names else []
-        read_results(con, paths, json.loads(plan), key_field, labels, scratch, predictions.path)
+        read_results(con, paths, json.loads(plan), scratch, predictions.path)
         shutil.copyfile(os.path.join(scratch, "failed.jsonl"), failures.path)

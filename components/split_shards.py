@@ -7,7 +7,7 @@ from kfp.dsl import Artifact, Input
 
 from batchpredict import images
 from batchpredict.carrying import carried
-from batchpredict.runtime.results.kinds import check_kind
+from batchpredict.runtime.results.kinds import check_kind, check_labels
 from batchpredict.runtime.results.layout import list_results
 from batchpredict.runtime.results.sharing import check_parallelism, group_files, sample_files
 from batchpredict.runtime.results.sniffing import sniff_lines
@@ -20,6 +20,7 @@ from batchpredict.runtime.tables import open_database
     packages_to_install=[images.DUCKDB, images.GOOGLE_AUTH, images.REQUESTS],
     additional_funcs=carried(
         check_kind,
+        check_labels,
         check_parallelism,
         group_files,
         list_results,
@@ -36,6 +37,7 @@ def split_shards(
     batchpredictionjob: Input[Artifact] = None,
     kind: str = "auto",
     key_field: str = "key",
+    labels: List[str] = [],  # noqa: UP006
     target_column: str = "",
 ) -> NamedTuple("Outputs", [("groups", List[str]), ("plan", str)]):  # noqa: UP006
     """Share the files of a batch prediction's output between steps, by size.
@@ -47,6 +49,7 @@ def split_shards(
         batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder.
         kind: What the predictions are, as for parse_predictions.
         key_field: The field of an instance that tells it apart.
+        labels: The classes in the order of a custom model's scores, as train_model returns them.
         target_column: The predicted column, where the columns of CSV leave a choice.
 
     Returns:
@@ -60,6 +63,7 @@ def split_shards(
 
     check_parallelism(parallelism)
     check_kind(kind)
+    check_labels(labels)
     folder, _ = output_folder(output_directory, batchpredictionjob)
     found = list_results(folder)
     results = found["jsonl"] + found["csv"]
@@ -68,7 +72,7 @@ def split_shards(
         output = open_output(
             con, output_directory, batchpredictionjob, target_column, scratch, some
         )
-        plan = sniff_lines(output["paths"], kind, key_field)
+        plan = sniff_lines(output["paths"], kind, key_field, labels)
     groups = group_files(folder, results + found["errors"], parallelism)
     done = namedtuple("Outputs", "groups plan")
     return done([json.dumps(group) for group in groups], json.dumps(plan))

@@ -82,15 +82,15 @@ def echo_guards(column: str) -> list[str]:
     ]
 
 
-def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
+def key_columns(plan: dict[str, Any]) -> tuple[str, str]:
     """Return the SQL of the key, and of the guard that it can be read in one way.
 
     Args:
         plan: From ``sniff_lines``.
-        key_field: The field that holds a key.
     """
     import json
 
+    key_field = plan["key_field"]
     literal = r'"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]*'
     member = key_member(plan["form"]["names"], key_field)
     if member:
@@ -119,7 +119,50 @@ def key_columns(plan: dict[str, Any], key_field: str) -> tuple[str, str]:
     )
 
 
-def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: list[str]) -> str:
+def member_guards(plan: dict[str, Any]) -> list[str]:
+    """Return the guards of each member's JSON text, the key's left out.
+
+    Args:
+        plan: From ``sniff_lines``.
+    """
+    form = plan["form"]
+    scalar = "|".join([pattern_of("number", "", ""), text_pattern(), "true|false|null"])
+    patterns = dict.fromkeys(extra_names(plan), scalar)
+    patterns["prediction"] = pattern_of(form["shape"], form["comma"], form["colon"])
+    if "explanation" in form["names"]:
+        patterns["explanation"] = pattern_of(form["explanation"], form["comma"], form["colon"])
+    guards = [
+        f"regexp_full_match({sql_name(name)}, {sql_text(pattern)})"
+        for name, pattern in patterns.items()
+    ]
+    return guards + (echo_guards("instance") if "instance" in form["names"] else [])
+
+
+def typed_sql(plan: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return the SQL of the typed columns, what they are taken from, and what must hold for them.
+
+    Args:
+        plan: From ``sniff_lines``.
+
+    Returns:
+        The columns; under ``t`` and ``e`` the typed prediction and explanation; the guards.
+    """
+    import json
+
+    form = plan["form"]
+    columns, guards = fast_columns(plan["kind"], form["shape"], plan["labels"])
+    structure = json.dumps(sql_type(form["shape"], typed_members()))
+    sources = {"t": f"json_transform(prediction, {sql_text(structure)})"}
+    if "explanation" in form["names"]:
+        members = attribution_shape(form["explanation"]) or {}
+        columns = {**columns, **explanation_sql(members)}
+        guards = [*guards, "len(e.attributions) > 0"]
+        structure = json.dumps(explanation_structure(members))
+        sources["e"] = f"json_transform(explanation, {sql_text(structure)})"
+    return columns, sources, guards
+
+
+def fast_query(plan: dict[str, Any], paths: list[str]) -> str:
     """Return the SQL of all lines: the columns of the predictions, and ``line``, ``fits``.
 
     Only of a line that ``fits`` the columns mean something. It runs without filter push-down,
@@ -128,63 +171,39 @@ def fast_query(plan: dict[str, Any], paths: list[str], key_field: str, labels: l
     Args:
         plan: From ``sniff_lines``, with a form that ``fast_columns`` knows.
         paths: The files.
-        key_field: The field that holds a key.
-        labels: Names of the classes in the model's order, for a custom model.
     """
-    import json
-
     form = plan["form"]
     found, guards = pieces(form)
-    key, key_guard = key_columns(plan, key_field)
-    typed, typed_guards = fast_columns(plan["kind"], form["shape"], labels)
-    pattern = pattern_of(form["shape"], form["comma"], form["colon"])
-    guards.append(f"regexp_full_match(prediction, {sql_text(pattern)})")
-    if "instance" in found:
-        guards += echo_guards("instance")
-    if "explanation" in found:
-        pattern = pattern_of(form["explanation"], form["comma"], form["colon"])
-        guards.append(f"regexp_full_match(explanation, {sql_text(pattern)})")
-    scalar = sql_text("|".join([pattern_of("number", "", ""), text_pattern(), "true|false|null"]))
-    for name in extra_names(form, key_field):
-        guards.append(f"regexp_full_match({sql_name(name)}, {scalar})")
+    key, key_guard = key_columns(plan)
+    guards += [*member_guards(plan), key_guard]
     cut = ", ".join(f"{sql} AS {sql_name(name)}" for name, sql in found.items())
     cut = f"SELECT line, filename, {cut} FROM {line_reader(paths)}"
-    structure = sql_text(json.dumps(sql_type(form["shape"], typed_members())))
-    checked = " AND ".join([*guards, key_guard])
-    explained = ""
-    if "explanation" in found:
-        members = attribution_shape(form["explanation"]) or {}
-        typed |= explanation_sql(members)
-        typed_guards.append("len(e.attributions) > 0")
-        inner = sql_text(json.dumps(explanation_structure(members)))
-        explained = f", CASE WHEN sound THEN json_transform(explanation, {inner}) END AS e"
-    read = (
-        f"SELECT *, coalesce({checked}, false) AS sound, "
-        f"CASE WHEN sound THEN json_transform(prediction, {structure}) END AS t{explained} "
-        f"FROM ({cut})"
-    )
-    columns = {"instance": "NULL", **typed, "key": key, "prediction": "prediction"}
-    columns |= {n: n for n in ("instance",) if n in found}
-    columns |= {"extra": extra_object(form, key_field), "source": "parse_filename(filename)"}
-    types = columns_of(plan["kind"], plan["explained"])
+    typed, sources, typed_guards = typed_sql(plan)
+    read = ", ".join(f"CASE WHEN sound THEN {sql} END AS {n}" for n, sql in sources.items())
+    read = f"SELECT *, coalesce({' AND '.join(guards)}, false) AS sound, {read} FROM ({cut})"
+    columns = {**typed, "key": key, "prediction": "prediction"}
+    columns |= {"extra": extra_object(plan), "source": "parse_filename(filename)"}
+    columns["instance"] = "instance" if "instance" in found else "NULL"
     listed = ", ".join(
-        f"CAST({columns.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in types.items()
+        f"CAST({columns.get(name, 'NULL')} AS {kind}) AS {name}"
+        for name, kind in columns_of(plan["kind"], plan["explained"]).items()
     )
     fits = " AND ".join(["sound", *typed_guards])
     return f"SELECT {listed}, line, coalesce({fits}, false) AS fits FROM ({read})"
 
 
-def extra_names(form: dict[str, Any], key_field: str) -> list[str]:
+def extra_names(plan: dict[str, Any]) -> list[str]:
     """Return the members of a line that no column holds."""
-    known = (key_member(form["names"], key_field), "instance", "prediction", "explanation")
-    return [name for name in form["names"] if name not in known]
+    names = plan["form"]["names"]
+    known = (key_member(names, plan["key_field"]), "instance", "prediction", "explanation")
+    return [name for name in names if name not in known]
 
 
-def extra_object(form: dict[str, Any], key_field: str) -> str:
+def extra_object(plan: dict[str, Any]) -> str:
     """Return the SQL of the JSON object of the members that no column holds."""
     import json
 
-    others = extra_names(form, key_field)
+    others = extra_names(plan)
     if not others:
         return "NULL"
     parts = [sql_text(f"{json.dumps(name)}: ") + " || " + sql_name(name) for name in others]

@@ -20,7 +20,6 @@ def account(
     output: dict[str, Any],
     plan: dict[str, Any],
     instances: str,
-    key_field: str,
     included: list[str],
     scratch: str,
     failures: str,
@@ -33,8 +32,7 @@ def account(
             ``unknown_files`` and ``error_statistics``.
         plan: From ``sniff_lines``.
         instances: Path of the rows that were predicted, "" when they are not known.
-        key_field: The field that holds a key.
-        included: The fields that the model got, in order; all but ``key_field`` when empty.
+        included: The fields that the model got, in order; all but the key when empty.
         scratch: Folder for intermediate files.
         failures: Path of the failures to write.
 
@@ -42,6 +40,7 @@ def account(
         ValueError: E201, E202, E206 as ``load_inputs``.
     """
     con.execute("RESET disabled_optimizers")
+    key_field = plan["key_field"]
     keyed = shows_keys(instances, key_field) if plan["keyed"] is None else plan["keyed"]
     load_output(con, output["predictions"], output["failed"], keyed)
     if instances:

@@ -25,8 +25,6 @@ def read_results(
     con: "duckdb.DuckDBPyConnection",
     paths: list[str],
     plan: dict[str, Any],
-    key_field: str,
-    labels: list[str],
     scratch: str,
     target: str,
 ) -> None:
@@ -39,44 +37,66 @@ def read_results(
         con: A database connection for this work alone; its settings are changed.
         paths: Files of JSON Lines.
         plan: From ``sniff_lines``.
-        key_field: The field of an instance that holds its key.
-        labels: Names of the classes in the model's order, for a custom model.
         scratch: Folder for ``failed.jsonl`` and intermediate files.
         target: Path of the Parquet file.
     """
-    import logging
     import os
-
-    import duckdb
 
     # The pieces of a line would be computed once for each condition, and again for the result.
     con.execute("SET disabled_optimizers = 'filter_pushdown'")
     con.execute("SET preserve_insertion_order = false")
-    repair([], plan, key_field, labels, scratch, {})
+    repair([], plan, scratch, {})
     paths = [path for path in paths if os.path.getsize(path)]
-    ends = unfinished_lines(paths)
     if not paths or not has_fast_lane(plan):
-        repair(every_line(paths), plan, key_field, labels, scratch, ends)
+        repair(every_line(paths), plan, scratch, unfinished_lines(paths))
         write_predictions(con, [rest_query(plan, scratch)], target)
-        return
+    elif not read_usual(con, paths, plan, target):
+        read_mixed(con, paths, plan, scratch, target)
+
+
+def read_usual(
+    con: "duckdb.DuckDBPyConnection", paths: list[str], plan: dict[str, Any], target: str
+) -> bool:
+    """Write the predictions of files whose lines all have the usual form.
+
+    Returns:
+        False when a line has not; what is written then is no result.
+    """
+    import logging
+
+    import duckdb
+
     try:
-        query = chosen(fast_query(plan, paths, key_field, labels), plan, True)
-        write_predictions(con, [query], target)
-        return
+        write_predictions(con, [chosen(fast_query(plan, paths), plan, True)], target)
     except (
         duckdb.InvalidInputException,
         duckdb.ConversionException,
         duckdb.NotImplementedException,  # a line longer than the buffer of the CSV reader
     ):
         logging.info("not all lines are of one form: looking for those that are not")
+        return False
+    return True
+
+
+def read_mixed(
+    con: "duckdb.DuckDBPyConnection",
+    paths: list[str],
+    plan: dict[str, Any],
+    scratch: str,
+    target: str,
+) -> None:
+    """Write the predictions of files of which SQL can read some lines, as ``read_results``."""
+    import os
+
+    ends, plain = unfinished_lines(paths), list(paths)
     for place, path in enumerate(paths):
         if not is_plain_file(path):
             folder = os.path.join(scratch, f"plain-{place}")
             os.mkdir(folder)
-            paths[place] = os.path.join(folder, os.path.basename(path))
-            repair(sieve(path, paths[place]), plan, key_field, labels, scratch, ends)
-    query = fast_query(plan, paths, key_field, labels)
-    repair(odd_lines(con, query), plan, key_field, labels, scratch, ends)
+            plain[place] = os.path.join(folder, os.path.basename(path))
+            repair(sieve(path, plain[place]), plan, scratch, ends)
+    query = fast_query(plan, plain)
+    repair(odd_lines(con, query), plan, scratch, ends)
     write_predictions(con, [chosen(query, plan, False), rest_query(plan, scratch)], target)
 
 
@@ -119,8 +139,6 @@ def odd_lines(
 def repair(
     lines: "Iterable[tuple[str, bytes | None]]",
     plan: dict[str, Any],
-    key_field: str,
-    labels: list[str],
     scratch: str,
     ends: dict[str, bytes],
 ) -> None:
@@ -129,8 +147,6 @@ def repair(
     Args:
         lines: Name of the file and the line, None for one that was too long to read.
         plan: From ``sniff_lines``.
-        key_field: The field of an instance that holds its key.
-        labels: Names of the classes in the model's order, for a custom model.
         scratch: Folder of the two files.
         ends: From ``unfinished_lines``.
     """
@@ -145,7 +161,7 @@ def repair(
         for source, line in lines:
             if line is not None and not line.strip():
                 continue
-            good, row = read_row(line, plan, key_field, labels, decoders)
+            good, row = read_row(line, plan, decoders)
             if row.get("code") == "E222" and line and line.endswith(ends.get(source, b"\0")):
                 row["message"] = f"the file ends inside this line: {row['message']}"
             filled = {name: part for name, part in row.items() if part is not None}

@@ -14,19 +14,13 @@ from batchpredict.runtime.results.typed import typed_columns
 
 
 def read_row(
-    line: bytes | None,
-    plan: dict[str, Any],
-    key_field: str,
-    labels: list[str],
-    decoders: tuple[Any, Any],
+    line: bytes | None, plan: dict[str, Any], decoders: tuple[Any, Any]
 ) -> tuple[bool, dict[str, Any]]:
     """Turn one line of a results file into a row of the predictions or of the failures.
 
     Args:
         line: The line; None for one that was too long to read.
-        plan: From ``sniff_lines``: the kind of the whole output, and whether it is explained.
-        key_field: The field of an instance that holds its key.
-        labels: Names of the classes in the model's order, for a custom model.
+        plan: From ``sniff_lines``.
         decoders: From ``line_decoders``.
 
     Returns:
@@ -39,11 +33,11 @@ def read_row(
         members = split_members(line.decode(), decoders)
         failure = failure_of(members)
         if failure is None:
-            return True, predicted_row(members, plan, key_field, labels)
+            return True, predicted_row(members, plan)
         instance = instance_of(members)[0]
-        return False, {"key": row_key(members, key_field), "instance": instance, **failure}
+        return False, {"key": row_key(members, plan["key_field"]), "instance": instance, **failure}
     except (ValueError, RecursionError, OverflowError) as error:
-        return False, unreadable_row(line, key_field, str(error))
+        return False, unreadable_row(line, plan["key_field"], str(error))
 
 
 def unreadable_row(line: bytes | None, key_field: str, reason: str) -> dict[str, Any]:
@@ -118,17 +112,16 @@ def instance_of(members: dict[str, tuple[str, Any]]) -> tuple[str | None, str | 
     return spelled, "NaN or Infinity in the instance is written as text" if changed else None
 
 
-def predicted_row(
-    members: dict[str, tuple[str, Any]], plan: dict[str, Any], key_field: str, labels: list[str]
-) -> dict[str, Any]:
+def predicted_row(members: dict[str, tuple[str, Any]], plan: dict[str, Any]) -> dict[str, Any]:
     """Return the row of the predictions; a prediction of another form has no typed columns."""
     instance, note = instance_of(members)
+    key_field = plan["key_field"]
     name = next(n for n in ("prediction", "response", "predictions") if n in members)
     raw, value = members[name]
     row: dict[str, Any] = {"key": row_key(members, key_field), "instance": instance}
     row["prediction"] = raw
     try:
-        row.update(typed_columns(plan["kind"], value, labels, members))
+        row.update(typed_columns(plan["kind"], value, plan["labels"], members))
     except (ValueError, OverflowError) as error:
         note = "; ".join(filter(None, (note, str(error))))
     note = "; ".join(filter(None, (note, rounded(raw, row))))

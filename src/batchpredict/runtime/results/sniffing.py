@@ -8,18 +8,20 @@ from batchpredict.runtime.results.rows import failure_of
 from batchpredict.runtime.results.shapes import join_shapes, line_form, shape_of
 
 
-def sniff_lines(paths: list[str], kind: str, key_field: str) -> dict[str, Any]:
+def sniff_lines(paths: list[str], kind: str, key_field: str, labels: list[str]) -> dict[str, Any]:
     """Tell from the first rows of up to 16 shards how to read all of them.
 
     Args:
         paths: The shards.
         kind: The kind that the caller forces, or ``auto``: the kind of most rows.
         key_field: The field that holds a key.
+        labels: Names of the classes in the model's order, for a custom model.
 
     Returns:
-        A plan, which JSON can hold: ``kind``, ``explained``, ``keyed`` (whether rows have keys;
-        None when there are no rows), and ``form`` (of most lines) with the ``shape`` of the
-        prediction, or None where only Python can read the lines.
+        A plan, which JSON can hold: ``key_field`` and ``labels`` as given, ``kind``,
+        ``explained``, ``keyed`` (whether rows have keys; None when there are no rows), and
+        ``form`` (of most lines) with the ``shape`` of the prediction, or None where only Python
+        can read the lines.
     """
     found = first_rows(paths, key_field)
     keyed = most_common([row_key(members, key_field) is not None for _, members in found])
@@ -28,6 +30,8 @@ def sniff_lines(paths: list[str], kind: str, key_field: str) -> dict[str, Any]:
     kind = kind if kind != "auto" else most_common(votes) or "custom"
     explained = most_common(["explanation" in members for _, members in rows])
     return {
+        "key_field": key_field,
+        "labels": labels,
         "kind": kind,
         "explained": bool(explained),
         "keyed": keyed,
