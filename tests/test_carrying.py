@@ -1,5 +1,7 @@
 """A step carries what its calls lead to, no more, in an order that does not depend on chance."""
 
+import ast
+import inspect
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,18 @@ def test_helpers_of_helpers_are_found() -> None:
 
 
 def test_helpers_in_other_modules_are_found() -> None:
-    assert names(smoke.smoke_predict) == ["smoke_predict", "vertex_request"]
+    expected = ["smoke_predict", "google_request", "vertex_request"]
+    assert names(smoke.smoke_predict) == expected
+
+
+def test_of_a_docstring_the_first_line_goes_along() -> None:
+    [function] = carried(model_files.written_with)
+    source = inspect.getsource(function)
+    whole = inspect.getsource(model_files.written_with)
+    assert source.splitlines()[:1] == whole.splitlines()[:1]
+    assert source.count('"""') == 2
+    assert ast.get_docstring(ast.parse(source).body[0]) in whole  # type: ignore[arg-type,operator]
+    assert len(source) < len(whole)
 
 
 def test_the_order_is_that_of_the_sources() -> None:

@@ -40,6 +40,7 @@ def account(
         ValueError: E201, E202, E206 as ``load_inputs``.
     """
     con.execute("RESET disabled_optimizers")
+    con.execute("SET memory_limit = '2GB'")  # beyond it DuckDB spills into the scratch folder
     key_field = plan["key_field"]
     keyed = shows_keys(instances, key_field) if plan["keyed"] is None else plan["keyed"]
     load_output(con, output["predictions"], output["failed"], keyed)

@@ -116,7 +116,8 @@ def report_of(summary: dict[str, Any]) -> str:
     """
     counts = summary["counts"]
     good, given = counts["predicted"], counts["input"]
-    share = f" ({good / given:.2%})" if given else ""
+    # Cut, not rounded: 100 % is said of all rows only.
+    share = f" ({good * 10_000 // given / 100:.2f} %)" if given else ""
     lines = [f"# {good:,} of {given:,} rows predicted{share}"]
     if not summary["reconciled"]:
         lines += ["", "The input is not known: give `instances` to see what is missing."]
