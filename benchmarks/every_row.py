@@ -14,6 +14,7 @@ import tempfile
 import time
 import warnings
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -55,7 +56,7 @@ def run_round(layout: Layout) -> tuple[list[float], str]:
         except Exception as error:
             found = f"{type(error).__name__}: {error}"
     times += [time.perf_counter()] * (4 - len(times))
-    return [after - before for before, after in zip(times, times[1:], strict=False)], found
+    return [after - before for before, after in pairwise(times)], found
 
 
 def main() -> int:

@@ -141,7 +141,7 @@ def test_a_damaged_output_is_refused(tmp_path, keys, plant, code, counts):
 
 def assert_named(job, parsed):
     """Every input row is among the predictions or named by the failures."""
-    inputs = Counter(map(comparing.identity, job.instances.read_text().splitlines()))
+    inputs = Counter(map(comparing.identity, job.instances.read_text().split("\n")[:-1]))
     predicted = Counter(comparing.identity(row["instance"]) for row in parsed.rows("predictions"))
     named = Counter(
         comparing.identity(row["instance"]) for row in parsed.rows("failures") if row["instance"]

@@ -302,6 +302,15 @@ def test_a_run_is_known_by_its_rows_when_its_job_is_forgotten(bigquery, publish,
     assert bigquery.staging() == []
 
 
+def test_a_forgotten_run_does_not_undo_a_newer_one(bigquery, publish):
+    publish([("a", "1"), ("b", "1")], "1")
+    publish([("a", "2"), ("b", "2")], "2", mode="merge")
+    publish([("a", "3")], "3", mode="merge")
+    bigquery.jobs.clear()
+    publish([("a", "2"), ("b", "2")], "2", mode="merge")
+    assert bigquery.rows() == [("a", "3"), ("b", "2")]
+
+
 @pytest.fixture
 def cut(monkeypatch):
     """Ends the step at its n-th call, before or after the service has done what it asks."""
@@ -359,8 +368,8 @@ def test_a_job_that_failed_is_told_and_tried_anew_by_the_next_attempt(bigquery, 
             with pytest.raises(RuntimeError, match=rf"^E252 .*-{kind}-.* failed: made up: {kind}"):
                 publish([("b", "2")], f"run {kind}")
             assert bigquery.rows("key") == [(key,) for key in ("a", "b")[: 1 + (kind != "load")]]
-        publish([("b", "2")], f"run {kind}")
-        publish([("b", "2")], f"run {kind}")
+        assert publish([("b", "2")], f"run {kind}").changed
+        assert not publish([("b", "2")], f"run {kind}").changed
         names = [name for name in bigquery.jobs if f"-{kind}-" in name and name.endswith("-3")]
         assert len(names) == 1
     assert bigquery.rows("key") == [("a",), ("b",), ("b",)]

@@ -34,10 +34,9 @@ def quantiles(dice: Random) -> Made:
     if dice.random() < 0.1:
         return estimate(dice)
     numbers: list[Any] = [low(dice), Number(SLOT), low(dice)]
-    value = {"quantile_values": [0.1, 0.5, 0.9], "quantile_predictions": numbers}
-    value = {"value": Number(SLOT), **value}
-    columns = {"value": Number(SLOT), "quantiles": [0.1, 0.5, 0.9]}
-    return Made(value, {**columns, "quantile_predictions": numbers})
+    value: dict[str, Any] = {"value": Number(SLOT), "quantile_predictions": numbers}
+    columns = {**value, "quantiles": [0.1, 0.5, 0.9]}
+    return Made({**value, "quantile_values": [0.1, 0.5, 0.9]}, columns)
 
 
 class Sheet(NamedTuple):
@@ -104,9 +103,9 @@ def csv_lines(
         after = csv_line(["", *cells[sheet.at :]]) if sheet.at < len(cells) else ""
         halves[id(row)] = before, after
     lines = []
-    for row, key, cells in zip(features, keys, predictions, strict=True):
+    for row, key, answer in zip(features, keys, predictions, strict=True):
         before, after = halves[id(row)]
-        lines.append(f"{before.replace(SLOT, key)}{cells}{after.replace(SLOT, key)}")
+        lines.append(f"{before.replace(SLOT, key)}{answer}{after.replace(SLOT, key)}")
     return lines
 
 

@@ -201,9 +201,9 @@ def explanation(dice: Random) -> tuple[dict[str, Any], dict[str, Any]]:
         features["image"], means["image"] = [[0.1, 0.2], [0.3, 0.4]], None
     numbers = [low(dice), low(dice) + 0.5, dice.random() / 1000]
     names = ("baselineOutputValue", "instanceOutputValue", "approximationError")
-    first = dict(zip(names, numbers, strict=True))
+    first: dict[str, Any] = dict(zip(names, numbers, strict=True))
     first |= {"featureAttributions": features, "outputIndex": [1], "outputName": "scores"}
-    attributions = [first]
+    attributions: list[dict[str, Any]] = [first]
     if dice.random() < 0.3:
         attributions.append({"featureAttributions": {"age": 9.0}})
     columns = ("baseline_output", "instance_output", "approximation_error")

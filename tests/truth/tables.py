@@ -64,7 +64,7 @@ def excess(con: duckdb.DuckDBPyConnection) -> list[str]:
 def load_truth(con: duckdb.DuckDBPyConnection, job: Job) -> None:
     """Load the tables ``rows`` and ``variants``, from Python values and not from JSON."""
     truth = job.predicted
-    columns = {
+    columns: dict[str, list[Any]] = {
         "key": truth.keys,
         "instance": truth.instances,
         "prediction": truth.texts,
