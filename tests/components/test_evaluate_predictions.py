@@ -58,6 +58,7 @@ def run(tmp_path):
             failures=dataset("failures"),
             summary=dataset("summary"),
             metrics=dsl.Metrics(uri="m"),
+            report=dsl.Markdown(uri=str(tmp_path / "page")),
             labels=trained.labels,
             instances=splits["instances"],
         )

@@ -102,7 +102,7 @@ def test_the_summary(job):
     assert summary["counts"]["input"] == summary["counts"]["predicted"] == 2
     assert [file["predicted"] for file in summary["files"]] == [1, 1]
     assert summary["files"][0]["bytes"] == len(line(key="a", prediction=1.5))
-    assert summary["unknown_files"] == []
+    assert summary["unknown_files"] == ["bp_monitoring"]
     assert summary["error_statistics"] == [{"message": "504", "count": 16}]
     assert summary["values"] == {"count": 2, "min": 1.5, "mean": 2.0, "max": 2.5}
     assert "duckdb" in summary["versions"]

@@ -408,6 +408,29 @@ def test_half_of_a_surrogate_pair_is_no_key(tmp_path):
     assert [row[2] for row in rows] == [None, "yes"]
 
 
+def test_instances_are_spelt_in_batches(tmp_path):
+    many = 120_000
+    (tmp_path / "t.jsonl").write_text("".join(f"[{n}.0]\n" for n in range(many)))
+    with duckdb.connect() as con:
+        con.execute(
+            f"COPY (SELECT '[' || r || ']' AS instance, r AS value FROM range({many}) t(r) "
+            f"ORDER BY hash(r)) TO '{tmp_path / 'predictions.parquet'}' (FORMAT parquet)"
+        )
+    _, rows, _ = join(tmp_path, tmp_path / "t.jsonl", key_column="")
+    assert rows == [(f"[{n}.0]", n) for n in range(many)]
+
+
+def test_predictions_that_are_spoilt_inside(tmp_path):
+    (tmp_path / "t.csv").write_text("key\na\n")
+    path = tmp_path / "predictions.parquet"
+    write_predictions(path, [(str(n), "x" * 50) for n in range(500)])
+    content = bytearray(path.read_bytes())
+    content[4:400] = b"\0" * 396
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"^E202 .*not readable as Parquet"):
+        join(tmp_path, tmp_path / "t.csv")
+
+
 def test_predictions_that_are_no_parquet(tmp_path):
     (tmp_path / "t.csv").write_text("key\na\n")
     (tmp_path / "predictions.parquet").write_bytes(b"PAR1 and no more PAR1")

@@ -1,6 +1,7 @@
 """The generator itself: its files hold what it says, read by nothing but the standard library."""
 
 import json
+import math
 import time
 from collections import Counter
 from dataclasses import replace
@@ -19,9 +20,15 @@ def strict(text):
         assert len(dict(pairs)) == len(pairs)
         return dict(pairs)
 
-    found = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    found = json.loads(text, parse_constant=refuse, parse_int=finite, object_pairs_hook=unique)
     json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     return found
+
+
+def finite(text):
+    if math.isinf(float(text)):
+        raise ValueError(text)
+    return int(text)
 
 
 def refuse(name):

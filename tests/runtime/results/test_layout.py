@@ -17,7 +17,7 @@ def test_files_are_sorted_by_what_they_are(tmp_path):
     assert found["jsonl"] == names[:11]
     assert found["errors_stats"] == names[11:]
     assert found["errors"] == ["errors_1.jsonl"]
-    assert found["unknown"] == ["notes.txt"]
+    assert found["unknown"] == ["job-1", "notes.txt"]
 
 
 @pytest.mark.parametrize(
