@@ -53,7 +53,8 @@ def select_failed_instances(
         retry_uris: URI of retry_instances in a list, as a batch prediction job takes it.
         rows: Number of rows to predict again.
         key_field: The field that was used.
-        kind: Kind of the first result, to parse the second one alike.
+        kind: Kind of the first result, to parse the second one alike; auto when it has no
+            predictions.
     """
     import logging
     import tempfile
@@ -70,4 +71,5 @@ def select_failed_instances(
     retry_instances.metadata["rows"] = rows
     logging.info("%d of %d rows to predict again", rows, told["counts"]["input"])
     outputs = namedtuple("Outputs", "retry_uris rows key_field kind")
-    return outputs([retry_instances.uri], rows, field, told["kind"])
+    kind = told["kind"] if told["counts"]["predicted"] else "auto"
+    return outputs([retry_instances.uri], rows, field, kind)

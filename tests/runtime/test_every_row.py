@@ -14,6 +14,7 @@ from truth.jobs import make_job
 from truth.layouts import FORMS, KEYS, NUMBERING, ODDITIES, Layout
 from truth.parsing import Parsed
 
+PLAIN = Layout("scalar", 40, 1, 5, keys="field", numbering="zeros")
 SMALL = st.builds(
     Layout,
     form=st.sampled_from(sorted(FORMS)),
@@ -30,7 +31,7 @@ SMALL = st.builds(
 
 
 @settings(
-    max_examples=120,
+    max_examples=100,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
@@ -67,27 +68,27 @@ LARGE = [
         (
             "scalar|250|1000|field|small",
             "scalar|150|10|none|huge|missing duplicates errors unreadable",
-            "probability|200|20|key|zeros|errors missing unreadable duplicates",
-            "bool|150|3|field|safe|siblings unreadable",
-            "string|200|7|both|zeros|missing others statistics",
-            "vector|150|100|sibling|small|errors unended",
+            "probability|300|20|key|zeros|errors missing unreadable duplicates",
+            "bool|50|3|field|safe|siblings unreadable",
+            "string|250|7|both|zeros|missing others statistics",
+            "vector|200|100|sibling|small|errors unended",
             "class scores|200|40|field|long|blanks mark duplicates",
-            "object|30|11|key|decimal|crlf errors",
-            "null|40|2|none|zeros|duplicates",
-            "anything|20|13|field|text|unreadable",
-            "mixed|20|5|both|text|errors unreadable missing",
+            "object|10|11|key|decimal|crlf errors",
+            "null|60|2|none|zeros|duplicates",
+            "anything|10|13|field|text|unreadable",
+            "mixed|10|5|both|text|errors unreadable missing",
             "image classes|100|30|none|small|errors missing duplicates",
             "table classes|150|64|field|zeros|strays unreadable",
-            "detection|15|4|field|small|strays",
+            "detection|8|4|field|small|strays",
             "segmentation|20|6|none|zeros|missing",
-            "extraction|15|9|key|long|errors",
-            "sentiment|60|500|field|small|strays missing",
-            "video|15|8|none|small|errors",
+            "extraction|8|9|key|long|errors",
+            "sentiment|80|500|field|small|strays missing",
+            "video|5|8|none|small|errors",
             "regression|80|12|sibling|zeros|strays unreadable explained",
-            "bounds|70|25|field|small|errors orders constants",
-            "forecast|30|3|key|text|respelt spaces",
-            "embedding|15|2|field|small|unreadable errors",
-            "gemini|15|1|sibling|text|errors",
+            "bounds|20|25|field|small|errors orders constants",
+            "forecast|20|3|key|text|respelt spaces",
+            "embedding|8|2|field|small|unreadable errors",
+            "gemini|8|1|sibling|text|errors",
             "csv classes|20|6|field|zeros|errors missing",
             "csv regression|20|2|none|small|duplicates crlf",
             "csv forecast|20|4|field|text|mark",
@@ -107,7 +108,18 @@ def test_two_million_rows_are_compared():
     assert {layout.form for layout in LARGE} == set(FORMS)
 
 
-PLAIN = Layout("scalar", 40, 1, 5, keys="field", numbering="zeros")
+@pytest.mark.parametrize("depth", [14, 20, 450])
+@pytest.mark.parametrize("nested", ["[{}]", '{{"a": {}}}', '[{{"a": {}}}]'])
+def test_deep_predictions_are_rows_like_others(tmp_path, nested, depth):
+    job = make_job(replace(PLAIN, rows=1, shards=1), tmp_path)
+    deep = "1"
+    for _ in range(depth):
+        deep = nested.format(deep)
+    (path,) = job.directory.iterdir()
+    path.write_text(f'{{"instance": {job.instances.read_text().strip()}, "prediction": {deep}}}\n')
+    parsed = Parsed(job, tmp_path).run()
+    assert parsed.result in ((1, 0, 0), (0, 1, 0))
+    assert [row["prediction"] for row in parsed.rows("predictions")] in ([deep], [])
 
 
 @pytest.mark.parametrize("keys", ["field", "none"])

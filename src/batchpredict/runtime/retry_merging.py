@@ -158,5 +158,5 @@ def join_summaries(
         "files": files,
         "unknown_files": second.get("unknown_files", []),
         "error_statistics": second.get("error_statistics", []),
-        **describe_output(con),
+        **describe_output(con, "failed"),
     }

@@ -176,17 +176,18 @@ def count_output(con: "duckdb.DuckDBPyConnection") -> dict[str, int]:
     return {**counts, "unkeyed": count_rows(con, "failed", "match IS NULL"), "unexpected": 0}
 
 
-def missing_rows(counts: dict[str, int]) -> str:
+def missing_rows(counts: dict[str, int], what: str) -> str:
     """Return the SQL of the input rows that no output row answers, as failures.
 
     Args:
         counts: From ``reconcile``.
+        what: What rows are matched by, ``key`` or ``instance``.
     """
-    code, reason = "MISSING", "the output has no row of this key"
+    code, reason = "MISSING", f"the output has no row of this {what}"
     if counts["unkeyed"] and not counts["missing"]:
-        code, reason = "E222", "the output row of this key could not be read"
+        code, reason = "E222", f"the output row of this {what} could not be read"
     elif counts["unkeyed"]:
-        reason = f"no row of this key; {counts['unkeyed']} output rows could not be read"
+        reason = f"no row of this {what}; {counts['unkeyed']} output rows could not be read"
     return (
         f"SELECT key, instance, {sql_text(code)} AS code, {sql_text(reason)} AS message, "
         "NULL::VARCHAR AS raw, NULL::VARCHAR AS source FROM (SELECT i.*, good + bad AS answers, "
@@ -198,14 +199,15 @@ def missing_rows(counts: dict[str, int]) -> str:
 
 
 def write_failures(
-    con: "duckdb.DuckDBPyConnection", failures: str, counts: dict[str, int] | None
+    con: "duckdb.DuckDBPyConnection", failures: str, counts: dict[str, int] | None, what: str
 ) -> None:
-    """Write the failures as Parquet.
+    """Write the failures as Parquet, and make the view ``failures`` of them.
 
     Args:
         con: The scratch database, after ``reconcile`` when there are instances.
         failures: Path of the file; each row names its instance if the input is known.
         counts: From ``reconcile``; None when the input is not known.
+        what: What rows are matched by, ``key`` or ``instance``.
     """
     query = "SELECT * EXCLUDE match FROM failed"
     if counts is not None:
@@ -213,6 +215,7 @@ def write_failures(
             "SELECT f.key, coalesce(f.instance, i.instance) AS instance, code, message, raw, "
             "source FROM failed f LEFT JOIN (SELECT match, any_value(instance) AS instance "
             "FROM inputs WHERE match IN (SELECT match FROM failed) GROUP BY match) i "
-            f"ON f.match = i.match UNION ALL {missing_rows(counts)}"
+            f"ON f.match = i.match UNION ALL {missing_rows(counts, what)}"
         )
     con.execute(f"COPY ({query}) TO {sql_text(failures)} (FORMAT parquet, COMPRESSION zstd)")
+    con.execute(f"CREATE VIEW failures AS FROM read_parquet({sql_text(failures)})")

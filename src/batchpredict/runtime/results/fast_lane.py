@@ -82,6 +82,14 @@ def echo_guards(column: str) -> list[str]:
     ]
 
 
+def plain_names(column: str) -> str:
+    """Return the guard that no name in a JSON text is spelt with escapes of its letters."""
+    return (
+        rf"CASE WHEN contains({column}, '\u00') "
+        rf"THEN NOT regexp_matches({column}, '\\u00[2-7]') ELSE true END"
+    )
+
+
 def key_columns(plan: dict[str, Any]) -> tuple[str, str]:
     """Return the SQL of the key, and of the guard that it can be read in one way.
 
@@ -101,11 +109,7 @@ def key_columns(plan: dict[str, Any]) -> tuple[str, str]:
         return "NULL", "true"
     if not key_field:
         return "NULL", "false"  # no path of DuckDB leads to a member without a name
-    # A name may be spelt with escapes of its letters.
-    plain = (
-        r"CASE WHEN contains(instance, '\u00') "
-        r"THEN NOT regexp_matches(instance, '\\u00[2-7]') ELSE true END"
-    )
+    plain = plain_names("instance")
     if not plan["keyed"]:
         return "NULL", f"NOT contains(instance, {sql_text(name)}) AND {plain}"
     path = sql_text(f"$.{name}")

@@ -1,12 +1,11 @@
 """The rows that were predicted, to be matched with the output."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from batchpredict.runtime.results.fast_lane import line_reader
-from batchpredict.runtime.results.lines import instance_key
+from batchpredict.runtime.results.fast_lane import echo_guards, line_reader, plain_names
+from batchpredict.runtime.results.lines import instance_key, spell_out_numbers
 from batchpredict.runtime.results.reading import row_reader
 from batchpredict.runtime.results.sieve import every_line, is_plain_file, sieve
-from batchpredict.runtime.shards import parse_object, strict_decoder
 from batchpredict.runtime.tables import sql_text
 
 if TYPE_CHECKING:
@@ -65,9 +64,12 @@ def input_query(path: str, key_field: str, keyed: bool) -> str:
     import json
 
     lines = f"SELECT line FROM {line_reader([path])} WHERE line IS NOT NULL AND trim(line) <> ''"
+    signs = (",]", ", ]", ",}", ", }")
+    guards = [*echo_guards("line"), plain_names("line")]
+    sound = " AND ".join(guards + [f"NOT contains(line, {sql_text(sign)})" for sign in signs])
     if not keyed:
         return (
-            "SELECT line, NULL AS key, json_valid(line) AS fits, "
+            f"SELECT line, NULL AS key, {sound} AS fits, "
             f"CASE WHEN fits THEN md5(CAST(json(line) AS VARCHAR)) END AS match FROM ({lines})"
         )
     name = json.dumps(key_field)
@@ -75,7 +77,7 @@ def input_query(path: str, key_field: str, keyed: bool) -> str:
     literal = sql_text(r'"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]*')
     # A name that stands once is the key's and nothing else's.
     fits = (
-        "json_valid(line) AND starts_with(line, '{') AND "
+        f"{sound} AND starts_with(line, '{{') AND "
         f"len(string_split(line, {sql_text(name)})) = 2 AND regexp_full_match(raw, {literal})"
     )
     found = f"SELECT line, CASE WHEN json_valid(line) THEN {raw} END AS raw FROM ({lines})"
@@ -96,13 +98,12 @@ def write_inputs(
     import hashlib
     import json
 
-    decoder = strict_decoder()
     with open(odd, "a", encoding="ascii") as file:
         for line in lines:
             if line is not None and not line.strip():
                 continue
             try:
-                key, text = read_input(line, key_field, keyed, decoder)
+                key, text = read_input(line, key_field, keyed)
             except ValueError as error:
                 number = line_number(path, line)
                 code, _, reason = str(error).partition(" ")
@@ -111,12 +112,11 @@ def write_inputs(
             file.write(json.dumps({"match": match, "key": key, "instance": text}) + "\n")
 
 
-def read_input(
-    line: bytes | None, key_field: str, keyed: bool, decoder: Any
-) -> tuple[str | None, str]:
+def read_input(line: bytes | None, key_field: str, keyed: bool) -> tuple[str | None, str]:
     """Return key and JSON text of one input line.
 
-    A line of a file list, which is no JSON, is the text that the output repeats.
+    A line of a file list, which is no JSON, is the text that the output repeats. As in the output,
+    NaN and Infinity are spelt out.
 
     Raises:
         ValueError: E202 it is no JSON object; E206 it has no key.
@@ -129,14 +129,15 @@ def read_input(
     if not keyed and text.startswith("gs://"):
         return None, json.dumps(text)
     try:
-        if not keyed:
-            decoder.decode(line.decode())
-            return None, text
-        key = instance_key(text, parse_object(line, decoder), key_field)
+        value = json.loads(line)
+        if keyed and not isinstance(value, dict):
+            raise ValueError("it is another value")
+        text = spell_out_numbers(line.decode().strip())
+        key = instance_key(text, value, key_field) if keyed else None
     except (ValueError, RecursionError) as error:
         shown = ascii(text[:100])
         raise ValueError(f"E202 is no JSON{' object' * keyed}, {error}: {shown}") from None
-    if key is None:
+    if keyed and key is None:
         raise ValueError(
             f"E206 has no key in its field '{key_field}'; give key_field the name of the key"
         )

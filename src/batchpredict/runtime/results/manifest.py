@@ -49,15 +49,16 @@ def account(
         counts = reconcile(con, keyed, scratch, key_field, included)
     else:
         counts = count_output(con)
-    write_failures(con, failures, counts if instances else None)
+    what = "key" if keyed else "instance"
+    write_failures(con, failures, counts if instances else None, what)
     return {
         "kind": plan["kind"],
         "reconciled": bool(instances),
-        "matched_by": ("key" if keyed else "instance") if instances else None,
+        "matched_by": what if instances else None,
         **describe_counts(con, counts, output["files"]),
         "unknown_files": output["unknown_files"],
         "error_statistics": output["error_statistics"],
-        **describe_output(con),
+        **describe_output(con, "failures"),
     }
 
 

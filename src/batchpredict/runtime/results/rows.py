@@ -34,8 +34,10 @@ def read_row(
         failure = failure_of(members)
         if failure is None:
             return True, predicted_row(members, plan)
-        instance = instance_of(members)[0]
-        return False, {"key": row_key(members, plan["key_field"]), "instance": instance, **failure}
+        row = {"key": row_key(members, plan["key_field"]), "instance": instance_of(members)[0]}
+        if failure["code"] == "E222":
+            row["raw"] = short_text(line.decode().rstrip("\r\n"))
+        return False, {**row, **failure}
     except (ValueError, RecursionError, OverflowError) as error:
         return False, unreadable_row(line, plan["key_field"], str(error))
 

@@ -6,6 +6,7 @@ from batchpredict.runtime.results.kinds import kind_of
 from batchpredict.runtime.results.lines import line_decoders, row_key, split_members
 from batchpredict.runtime.results.rows import failure_of
 from batchpredict.runtime.results.shapes import join_shapes, line_form, shape_of
+from batchpredict.runtime.results.sieve import every_line
 
 
 def sniff_lines(paths: list[str], kind: str, key_field: str, labels: list[str]) -> dict[str, Any]:
@@ -24,6 +25,8 @@ def sniff_lines(paths: list[str], kind: str, key_field: str, labels: list[str]) 
         can read the lines.
     """
     found = first_rows(paths, key_field)
+    if all(failure_of(members) for _, members in found):
+        found += first_predictions(paths, key_field)
     keyed = most_common([row_key(members, key_field) is not None for _, members in found])
     rows = [row for row in found if failure_of(row[1]) is None]
     votes = [kind_of(members) for _, members in rows]
@@ -58,14 +61,35 @@ def first_rows(paths: list[str], key_field: str) -> list[tuple[str, dict[str, tu
         with open(path, "rb") as file:
             head = file.read(2**18).removeprefix(b"\xef\xbb\xbf").split(b"\n")
         for line in head[:100] if len(head) == 1 else head[:-1][:100]:
-            try:
-                text = line.decode().rstrip("\r")
-                members = split_members(text, decoders)
-                row_key(members, key_field)
-                found.append((text, members))
-            except (ValueError, RecursionError):
-                continue
+            row = readable_row(line, key_field, decoders)
+            if row:
+                found.append(row)
     return found
+
+
+def readable_row(
+    line: bytes | None, key_field: str, decoders: tuple[Any, Any]
+) -> tuple[str, dict[str, tuple[str, Any]]] | None:
+    """Return a line as text and its members, None when it cannot be read."""
+    try:
+        text = (line or b"").decode().rstrip("\r\n")
+        members = split_members(text, decoders)
+        row_key(members, key_field)
+    except (ValueError, RecursionError):
+        return None
+    return text, members
+
+
+def first_predictions(
+    paths: list[str], key_field: str
+) -> list[tuple[str, dict[str, tuple[str, Any]]]]:
+    """Return the first 100 rows with a prediction, where all rows before them failed."""
+    import itertools
+
+    decoders = line_decoders()
+    rows = (readable_row(line, key_field, decoders) for _, line in every_line(paths))
+    good = (row for row in rows if row and failure_of(row[1]) is None)
+    return list(itertools.islice(good, 100))
 
 
 def usual_form(rows: list[tuple[str, dict[str, tuple[str, Any]]]]) -> dict[str, Any] | None:

@@ -20,6 +20,8 @@ def output_folder(directory: Any, job: Any) -> tuple[str, str]:
     Raises:
         ValueError: E221, they name none.
     """
+    from kfp.dsl import Artifact
+
     if directory is not None and directory.uri:
         return directory.path, directory.uri
     metadata = job.metadata if job is not None else {}
@@ -31,7 +33,7 @@ def output_folder(directory: Any, job: Any) -> tuple[str, str]:
             "job that writes to Cloud Storage"
             + (f"; the table {table} is for fetch_bigquery_output" if table else "")
         )
-    return "/gcs/" + uri.removeprefix("gs://") if uri.startswith("gs://") else uri, uri
+    return Artifact(uri=uri).path, uri
 
 
 def open_output(

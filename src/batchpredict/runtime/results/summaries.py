@@ -8,14 +8,15 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def describe_output(con: "duckdb.DuckDBPyConnection") -> dict[str, Any]:
+def describe_output(con: "duckdb.DuckDBPyConnection", failures: str) -> dict[str, Any]:
     """Return the distributions of labels, values, scores and failure codes.
 
     Labels and codes are the 100 most frequent. The mean is exact and then rounded once, so that it
     does not depend on the order of the rows.
 
     Args:
-        con: The scratch database with ``predicted`` and ``failed``.
+        con: The scratch database with ``predicted``.
+        failures: Name of the table of all failures.
     """
 
     def distribution(column: str, table: str) -> dict[str, int]:
@@ -36,7 +37,7 @@ def describe_output(con: "duckdb.DuckDBPyConnection") -> dict[str, Any]:
         "labels": distribution("label", "predicted"),
         "values": describe_values(con),
         "score_histogram": histogram,
-        "failure_codes": distribution("code", "failed"),
+        "failure_codes": distribution("code", failures),
     }
 
 

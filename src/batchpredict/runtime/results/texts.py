@@ -70,7 +70,9 @@ def generated_of(response: dict[str, Any], members: dict[str, tuple[str, Any]]) 
     parts = member_of(first, "content").get("parts", [])
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise ValueError("candidates[0].content.parts is no list of objects")
-    texts = [str(part["text"]) for part in parts if isinstance(part.get("text"), str)]
+    # A part that is a thought of the model is no part of its answer.
+    answers = [part for part in parts if not part.get("thought")]
+    texts = [str(part["text"]) for part in answers if isinstance(part.get("text"), str)]
     usage = member_of(response, "usageMetadata")
     return {
         "text": "".join(texts) if texts else None,
