@@ -280,3 +280,29 @@ def test_memory_does_not_grow_with_the_rows(job):
 
     peak(100)
     assert peak(200_000) < peak(20_000) + 100_000
+
+
+def test_the_job_names_the_folder(job):
+    job.shards(line(key="a", prediction=1.5))
+    artifact = dsl.Artifact(uri="", metadata={"gcsOutputDirectory": str(job.job)})
+    result = parse_predictions.python_func(batchpredictionjob=artifact, **job.outputs)
+    assert tuple(result) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({}, "give output_directory, or batchpredictionjob"),
+        ({"bigqueryOutputTable": "predictions_1"}, "table predictions_1 is for fetch_bigquery"),
+    ],
+)
+def test_e221_a_job_without_a_folder(job, metadata, said):
+    artifact = dsl.Artifact(uri="", metadata=metadata)
+    with pytest.raises(ValueError, match=rf"^E221 .*{said}"):
+        parse_predictions.python_func(batchpredictionjob=artifact, **job.outputs)
+
+
+def test_e202_csv_that_cannot_be_read(job):
+    (job.job / "predictions_1.csv").write_bytes(b"key,x,predicted_t\nk,a\rb,1\nz,q,2\n")
+    with pytest.raises(ValueError, match=r"^E202 .*predictions_1.csv is not readable as CSV"):
+        job.parse()

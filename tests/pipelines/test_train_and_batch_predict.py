@@ -142,6 +142,15 @@ def test_regression_on_diabetes(
     assert len(rows(run.output(PARSE, "predictions"))) == len(sent) > 100
 
 
+def test_the_manifest_names_the_generation_of_each_file(penguins: FinishedRun) -> None:
+    summary = json.loads(penguins.output(PARSE, "summary").read_text())
+    [file] = summary["files"]
+    [shard] = (penguins.home / "storage").glob(f"**/{file['name']}")
+    assert file["bytes"] == shard.stat().st_size
+    assert file["md5"] == base64.b64encode(hashlib.md5(shard.read_bytes()).digest()).decode()
+    assert int(file["generation"]) > 0
+
+
 def test_parsing_in_several_steps_gives_the_same(penguins: FinishedRun, tmp_path: Path) -> None:
     run = run_command(
         tmp_path / "home",

@@ -105,7 +105,8 @@ def spoil(
     elif fate == ERROR:
         line, code, message = error_row(layout, dice, style, row, inputs.shown[at], key)
         output.lines[at] = line
-        output.failures[at] = Failure(inputs.keys[at], code, message and message[:2000], None)
+        raw = line[:2000] if code == "E222" else None
+        output.failures[at] = Failure(inputs.keys[at], code, message and message[:2000], raw)
     else:
 
         def with_prediction(text: str) -> str:
