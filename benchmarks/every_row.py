@@ -26,7 +26,7 @@ from truth.jobs import make_job  # noqa: E402
 from truth.layouts import Layout, random_layout  # noqa: E402
 from truth.parsing import Parsed  # noqa: E402
 
-# What is read line by line takes ten times as long: such rounds have fewer rows.
+# What is read line by line takes ten times as long or more: such rounds have fewer rows.
 SLOW_FORMS = {"object", "anything", "mixed", "detection", "segmentation", "extraction", "video"}
 SLOW_FORMS |= {"embedding", "gemini"}
 SLOW_ODDITIES = {"crlf", "explained", "orders", "respelt", "spaces"}
@@ -40,7 +40,7 @@ def round_layout(seed: int, number: int, most: int) -> Layout:
     layout = random_layout(dice, dice.randint(most // 4, most))
     slow = layout.form in SLOW_FORMS or layout.odd & SLOW_ODDITIES or layout.csv
     slow = slow or layout.numbering in ("decimal", "text")
-    return replace(layout, rows=layout.rows // 20) if slow else layout
+    return replace(layout, rows=layout.rows // 40) if slow else layout
 
 
 def run_round(layout: Layout) -> tuple[list[float], str]:

@@ -125,7 +125,7 @@ def anything(dice: Random) -> Made:
     leaf: list[Any] = [odd_number(dice), odd_text(dice), None, True, 1.5, [], {}]
     inner = {short_text(dice): dice.choice(leaf), "z": [dice.choice(leaf), dice.choice(leaf)]}
     deep: Any = {"slot": SLOT}
-    for _ in range(dice.choice([1, 2, 10])):
+    for _ in range(dice.choice([1, 2, 50])):
         deep = [deep] if dice.random() < 0.5 else {"d": deep}
     value: dict[str, Any] = {"a": inner, "b": deep, "n": Number(SLOT), short_text(dice): 0}
     return Made(value if dice.random() < 0.7 else ["text", value], {}, None)

@@ -1,8 +1,8 @@
 """Every input row is predicted, failed or missing: matching output with input, and the counts."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from batchpredict.runtime.canonical import canonical
+from batchpredict.runtime.canonical import canonical_speller
 from batchpredict.runtime.results.kinds import failure_columns
 from batchpredict.runtime.results.reading import row_reader
 from batchpredict.runtime.tables import count_rows, sql_text
@@ -55,7 +55,7 @@ def count_matches(con: "duckdb.DuckDBPyConnection", aliases: bool) -> None:
 
 
 def find_aliases(
-    con: "duckdb.DuckDBPyConnection", scratch: str, key_field: str, included: list[str]
+    con: "duckdb.DuckDBPyConnection", scratch: str, plan: dict[str, Any], included: list[str]
 ) -> None:
     """Give the instances that match nothing as they are written one name for one meaning.
 
@@ -64,8 +64,8 @@ def find_aliases(
     Args:
         con: The scratch database with ``counted``.
         scratch: Folder for intermediate files.
-        key_field: A field of the input that the model did not get.
-        included: The fields that the model got, in order; all but ``key_field`` when empty.
+        plan: From ``sniff_lines``.
+        included: The fields that the model got, in order; all but the key when empty.
     """
     import hashlib
     import json
@@ -73,6 +73,7 @@ def find_aliases(
 
     path = os.path.join(scratch, "aliases.jsonl")
     open_matches = "(SELECT match FROM counted WHERE given <> good + bad)"
+    spell = canonical_speller()
     lists = count_rows(con, "predicted", "starts_with(ltrim(instance), '[')")
     with open(path, "w", encoding="ascii") as file:
         for side in ("inputs", "predicted", "failed"):
@@ -82,9 +83,12 @@ def find_aliases(
             )
             while some := rows.fetchmany(1000):
                 for match, instance in some:
-                    as_list = bool(lists) and side == "inputs"
-                    text = sent_instance(instance, key_field, included) if as_list else instance
-                    known = hashlib.md5(canonical(text).encode()).hexdigest()
+                    text = instance
+                    if lists and side == "inputs":
+                        text = sent_instance(instance, plan["key_field"], included)
+                    if plan["kind"] == "gemini":
+                        text = bare_request(instance)
+                    known = hashlib.md5(spell(text).encode()).hexdigest()
                     file.write(json.dumps({"match": match, "known": known}) + "\n")
     columns = {"match": "VARCHAR", "known": "VARCHAR"}
     con.execute(f"CREATE TABLE aliases AS SELECT DISTINCT * FROM {row_reader(path, columns)}")
@@ -107,11 +111,34 @@ def sent_instance(instance: str, key_field: str, included: list[str]) -> str:
     return json.dumps([value.get(name) for name in names])
 
 
+def bare_request(instance: str) -> str:
+    """Return a request to Gemini as it was before the service added nulls to it.
+
+    Args:
+        instance: JSON text of an input line, ``{"request": …}``, or of an echoed request.
+    """
+    import json
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, list):
+            return [bare(part) for part in value]
+        if not isinstance(value, dict):
+            return value
+        return {name: bare(part) for name, part in value.items() if part is not None}
+
+    try:
+        value = json.loads(instance)
+        inner = value["request"] if isinstance(value, dict) and "request" in value else value
+        return json.dumps(bare(inner))
+    except (ValueError, RecursionError):
+        return instance
+
+
 def reconcile(
     con: "duckdb.DuckDBPyConnection",
     keyed: bool,
     scratch: str,
-    key_field: str,
+    plan: dict[str, Any],
     included: list[str],
 ) -> dict[str, int]:
     """Match output rows with input rows, as multisets.
@@ -123,8 +150,8 @@ def reconcile(
         con: The scratch database with ``predicted``, ``failed`` and ``inputs``; gets ``counted``.
         keyed: Whether rows are matched by key; else by instance.
         scratch: Folder for intermediate files.
-        key_field: The field that holds the key.
-        included: The fields that the model got, in order; all but ``key_field`` when empty.
+        plan: From ``sniff_lines``.
+        included: The fields that the model got, in order; all but the key when empty.
 
     Returns:
         ``input`` = ``predicted`` + ``failed`` + ``missing``; ``unexpected`` output rows of no
@@ -134,7 +161,7 @@ def reconcile(
     count_matches(con, False)
     if not keyed and count_rows(con, "counted", "given <> good + bad"):
         con.execute("DROP TABLE aliases")
-        find_aliases(con, scratch, key_field, included)
+        find_aliases(con, scratch, plan, included)
         count_matches(con, True)
     sums = con.execute(
         "SELECT coalesce(sum(given), 0), coalesce(sum(least(good, given)), 0), "

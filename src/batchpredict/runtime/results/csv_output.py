@@ -44,10 +44,15 @@ def csv_classes(scores: list[str], target: str) -> dict[str, str]:
     """Return the columns of a target's classes, with the classes."""
     found = {}
     for name in scores:
-        middle = name.removesuffix("_scores").removesuffix("_score")
+        middle = without_suffix(name)
         if middle.startswith(f"{target}_"):
             found[name] = middle.removeprefix(f"{target}_")
     return found
+
+
+def without_suffix(name: str) -> str:
+    """Return the name of a score column without its ending, which stands in two spellings."""
+    return name.removesuffix("_scores" if name.endswith("_scores") else "_score")
 
 
 def score_targets(scores: list[str], header: list[str]) -> set[str]:
@@ -60,7 +65,7 @@ def score_targets(scores: list[str], header: list[str]) -> set[str]:
 
     if not scores:
         return set()
-    bare = [name.removesuffix("_scores").removesuffix("_score") for name in scores]
+    bare = [without_suffix(name) for name in scores]
     same = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*bare, strict=False))
     shared = "".join(letters[0] for letters in same)
     places = [place for place, letter in enumerate(shared) if letter == "_" and place]

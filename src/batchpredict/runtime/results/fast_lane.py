@@ -43,7 +43,7 @@ def is_plain_form(form: dict[str, Any]) -> bool:
     reserved = {"error", "line", "filename", "t", "e", "sound", "fits"}
     if "explanation" in folded and not attribution_shape(form["explanation"]):
         return False
-    return len(set(folded)) == len(folded) and not reserved & set(folded)
+    return len({"", *folded}) == len(folded) + 1 and not reserved & set(folded)
 
 
 def pieces(form: dict[str, Any]) -> tuple[dict[str, str], list[str]]:

@@ -46,7 +46,7 @@ def account(
     load_output(con, output["predictions"], output["failed"], keyed)
     if instances:
         load_inputs(con, instances, key_field, keyed, scratch)
-        counts = reconcile(con, keyed, scratch, key_field, included)
+        counts = reconcile(con, keyed, scratch, plan, included)
     else:
         counts = count_output(con)
     what = "key" if keyed else "instance"

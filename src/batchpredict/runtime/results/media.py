@@ -27,7 +27,7 @@ def masks_of(value: dict[str, Any]) -> dict[str, Any]:
     """Return the masks of a segmentation, still in base64.
 
     Raises:
-        ValueError: A mask is no base64.
+        ValueError: There is no mask, or it is no base64.
     """
     import base64
 
@@ -44,6 +44,8 @@ def masks_of(value: dict[str, Any]) -> dict[str, Any]:
         except (ValueError, TypeError):
             raise ValueError(f"{name} is no base64") from None
         found[column] = mask
+    if not found:
+        raise ValueError("there is no mask")
     return found
 
 

@@ -126,8 +126,10 @@ def predicted_row(members: dict[str, tuple[str, Any]], plan: dict[str, Any]) -> 
         row.update(typed_columns(plan["kind"], value, plan["labels"], members))
     except (ValueError, OverflowError) as error:
         note = "; ".join(filter(None, (note, str(error))))
-    note = "; ".join(filter(None, (note, rounded(raw, row))))
-    known = {name, key_member(list(members), key_field), "instance"}
+    if plan["kind"] in ("custom", "regression", "forecast", "sentiment", "embedding"):
+        note = "; ".join(filter(None, (note, rounded(raw, row))))
+    member = key_member(list(members), key_field)
+    known = {name, "instance", member or name}
     known |= {"request"} if name != "prediction" else set()
     known |= {"status", "processed_time"} if plan["kind"] in ("gemini", "embedding") else set()
     if plan["explained"] and "explanation" in members:

@@ -7,22 +7,28 @@ in one way: strict JSON, numbers that a double holds, and nothing that would cha
 from typing import Any
 
 
-def shape_of(value: Any) -> Any:
+def shape_of(value: Any, depth: int = 4) -> Any:
     """Return the shape of a JSON value: a letter, ``("list", shape)`` or ``("object", members)``.
 
+    Args:
+        value: The value.
+        depth: How deep it may be nested; the pattern of a list doubles with each level.
+
     Returns:
-        None when the elements of a list differ in shape, or names differ only in case; the shape
-        of an empty list's elements is "".
+        None when the elements of a list differ in shape, names differ only in case, or it is
+        nested deeper; the shape of an empty list's elements is "".
     """
     if value is None:
         return "null"
     for letter, kind in (("boolean", bool), ("number", (int, float)), ("text", str)):
         if isinstance(value, kind):
             return letter
+    if not depth:
+        return None
     if isinstance(value, list):
-        inner = {shape_of(part) for part in value}
+        inner = {shape_of(part, depth - 1) for part in value}
         return None if len(inner) > 1 or None in inner else ("list", inner.pop() if inner else "")
-    members = tuple((name, shape_of(part)) for name, part in value.items())
+    members = tuple((name, shape_of(part, depth - 1)) for name, part in value.items())
     if len({name.casefold() for name in value}) < len(value):
         return None
     return None if any(shape is None for _, shape in members) else ("object", members)

@@ -27,7 +27,7 @@ def sniff_lines(paths: list[str], kind: str, key_field: str, labels: list[str]) 
     found = first_rows(paths, key_field)
     if all(failure_of(members) for _, members in found):
         found += first_predictions(paths, key_field)
-    keyed = most_common([row_key(members, key_field) is not None for _, members in found])
+    keys = [row_key(members, key_field) is not None for _, members in found]
     rows = [row for row in found if failure_of(row[1]) is None]
     votes = [kind_of(members) for _, members in rows]
     kind = kind if kind != "auto" else most_common(votes) or "custom"
@@ -37,7 +37,7 @@ def sniff_lines(paths: list[str], kind: str, key_field: str, labels: list[str]) 
         "labels": labels,
         "kind": kind,
         "explained": bool(explained),
-        "keyed": keyed,
+        "keyed": 2 * sum(keys) >= len(keys) if keys else None,
         "form": usual_form(rows),
     }
 

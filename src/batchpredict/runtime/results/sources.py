@@ -67,7 +67,7 @@ def open_output(
     found = list_results(folder)
     names = found["jsonl"] + found["csv"] + found["errors"]
     paths = [os.path.join(folder, name) for name in only or names]
-    paths = [path for path in paths if os.path.getsize(path)]
+    paths = [path for path in paths if not is_blank_file(path)]
     for place, path in enumerate(paths):
         if path.endswith(".csv"):
             paths[place] = os.path.join(scratch, f"lines-{place}", os.path.basename(path))
@@ -75,6 +75,16 @@ def open_output(
             failed = os.path.basename(path) in found["errors"]
             csv_lines(con, path, target_column, failed, paths[place])
     return {"paths": paths, **describe_found(folder, uri, found)}
+
+
+def is_blank_file(path: str) -> bool:
+    """Tell whether a file is empty, or holds a byte-order mark and nothing else."""
+    import os
+
+    if os.path.getsize(path) > 3:
+        return False
+    with open(path, "rb") as file:
+        return not file.read().removeprefix(b"\xef\xbb\xbf")
 
 
 def describe_found(folder: str, uri: str, found: dict[str, list[str]]) -> dict[str, Any]:
