@@ -45,8 +45,8 @@ def join_predictions(
     """Add the predictions to the table that was predicted, in the table's own order.
 
     Every row of the table is in the output exactly once; one without a prediction has nulls in the
-    added columns. Where a key (or an instance) stands more than once, its n-th row gets its n-th
-    prediction. A prediction that is left over is an error.
+    added columns. Where a key stands more than once, its predictions must be the same. The n-th
+    row of an equal instance gets its n-th prediction. One that is left over is an error.
 
     Args:
         predictions: Parquet, as parse_predictions writes it.

@@ -102,7 +102,7 @@ def parse_predictions(
         artifact.uri += f".{extension}"
     with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
         output = open_output(con, output_directory, batchpredictionjob, target_column, scratch, [])
-        plan = sniff_lines(output["paths"], kind, key_field, labels)
+        plan = sniff_lines(output["sample"], output["paths"], kind, key_field, labels)
         read_results(con, output["paths"], plan, scratch, predictions.path)
         output["predictions"] = [predictions.path]
         output["failed"] = [os.path.join(scratch, "failed.jsonl")]

@@ -9,9 +9,9 @@ from batchpredict import images
 from batchpredict.carrying import carried
 from batchpredict.runtime.results.kinds import check_kind, check_labels
 from batchpredict.runtime.results.layout import list_results
-from batchpredict.runtime.results.sharing import check_parallelism, group_files, sample_files
+from batchpredict.runtime.results.sharing import check_parallelism, group_files
 from batchpredict.runtime.results.sniffing import sniff_lines
-from batchpredict.runtime.results.sources import open_output, output_folder
+from batchpredict.runtime.results.sources import open_output, output_folder, sample_files
 from batchpredict.runtime.tables import open_database
 
 
@@ -58,6 +58,7 @@ def split_shards(
             merge_summaries.
     """
     import json
+    import os
     import tempfile
     from collections import namedtuple
 
@@ -66,13 +67,20 @@ def split_shards(
     check_labels(labels)
     folder, _ = output_folder(output_directory, batchpredictionjob)
     found = list_results(folder)
-    results = found["jsonl"] + found["csv"]
-    with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
-        some = sample_files(folder, results)
-        output = open_output(
-            con, output_directory, batchpredictionjob, target_column, scratch, some
-        )
-        plan = sniff_lines(output["paths"], kind, key_field, labels)
-    groups = group_files(folder, results + found["errors"], parallelism)
+    names = found["jsonl"] + found["csv"] + found["errors"]
+    some = [
+        os.path.basename(path)
+        for path in sample_files([os.path.join(folder, name) for name in names])
+    ]
+    for only in (some, []):  # all files only when the sample holds no prediction
+        with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
+            output = open_output(
+                con, output_directory, batchpredictionjob, target_column, scratch, only
+            )
+            whole = output["paths"] if not only else []
+            plan = sniff_lines(output["sample"], whole, kind, key_field, labels)
+        if plan["told"]:
+            break
+    groups = group_files(folder, names, parallelism)
     done = namedtuple("Outputs", "groups plan")
     return done([json.dumps(group) for group in groups], json.dumps(plan))

@@ -222,7 +222,7 @@ def text_of(key):
     return key if isinstance(key, str) else str(key)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_nothing_is_lost(data):
     inputs = data.draw(st.lists(keys, max_size=25))

@@ -156,6 +156,15 @@ def test_e273_the_counts_of_another_result(tmp_path, counts):
         select(tmp_path, b'{"key": "a"}\n{"key": "b"}\n', [failed("a")], counts)
 
 
+@pytest.mark.parametrize("name", ["duplicate", "unexpected"])
+def test_e273_a_result_with_rows_of_no_input_row(tmp_path, name):
+    counts = {**make_counts(1, 1), name: 1}
+    with pytest.raises(ValueError, match=r"^E273 .*cannot be retried; parse the right output"):
+        # Before the instances are read, which are no JSON here.
+        select(tmp_path, b"{\n", [failed("a")], counts)
+    assert not (tmp_path / "retry.jsonl").exists()
+
+
 @pytest.mark.parametrize("content", [b"{\n", b"\xff\n", b"[" * 5000])
 def test_e202_instances_that_are_no_json(tmp_path, content):
     with pytest.raises(ValueError, match=r"^E202 line 2 of the instances"):

@@ -31,7 +31,7 @@ SMALL = st.builds(
 
 
 @settings(
-    max_examples=100,
+    max_examples=70,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

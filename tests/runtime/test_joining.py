@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kfp import dsl
 
 from batchpredict.components.join_predictions import join_predictions
+from batchpredict.runtime.results.lines import instance_key, key_text
 
 KEYS = st.sampled_from(["7", "007", "7.0", "ä", "", "NA", " a", '"q"', "a,b", "x\ny", "0" * 40])
 
@@ -79,7 +80,7 @@ def test_the_join_is_that_of_multisets_in_the_order_of_the_input(inputs, strange
     answered = [key for key in sent if chance.random() < 0.7]
     given_keys = answered + strange
     chance.shuffle(given_keys)
-    predictions = [(key, f"label {n}") for n, key in enumerate(given_keys)]
+    predictions = [(key, f"label {key}") for key in given_keys]
     known = [None if key in ("", "NA") and form == "csv" else key for key in inputs]
     labels, left = model(known, predictions)
     with tempfile.TemporaryDirectory() as folder:
@@ -189,12 +190,20 @@ def test_a_key_of_parquet_is_compared_as_its_text(tmp_path, kind, key, text):
 
 
 def test_a_number_of_json_is_compared_as_its_literal(tmp_path):
-    literals = ["7", "1.10", "9007199254740993", "1e5", '"007"', "NaN", "true", "1" * 5000]
+    literals = ["7", "1.10", "9007199254740993", "1e5", '"007"', "NaN", "true", "1" * 5000, "-0.0"]
     (tmp_path / "table.jsonl").write_text("".join(f'{{"key": {it}}}\n' for it in literals))
     texts = [literal.strip('"') for literal in literals]
     write_predictions(tmp_path / "predictions.parquet", [(text, text) for text in texts[::-1]])
     _, rows, _ = join(tmp_path, tmp_path / "table.jsonl", columns=["label"])
     assert [row[2] for row in rows] == texts
+
+
+def test_minus_zero_is_zero_as_the_predictions_have_it(tmp_path):
+    assert key_text("-0") == instance_key('{"key": -0}', {"key": 0}, "key") == "0"
+    (tmp_path / "table.jsonl").write_text('{"key": "-0"}\n{"key": -0}\n')
+    write_predictions(tmp_path / "predictions.parquet", [("0", "number"), ("-0", "text")])
+    _, rows, _ = join(tmp_path, tmp_path / "table.jsonl", columns=["label"])
+    assert rows == [("-0", '{"key": "-0"}', "text"), ("0", '{"key": -0}', "number")]
 
 
 CSV_ROWS = 'b,target,a,c\n1.50,x,"say ""hi""",\n2,y,007,0.30\n9007199254740993,x,,1\n'
@@ -261,14 +270,37 @@ def test_instances_that_are_no_rows_of_the_table(tmp_path, instances, words):
         join(tmp_path, tmp_path / "table.csv", key_column="")
 
 
-def test_the_nth_row_of_a_key_gets_its_nth_prediction(tmp_path):
+def test_equal_predictions_of_a_key_go_to_its_first_rows(tmp_path):
     keys = [str(n % 7) for n in range(200)]
     (tmp_path / "t.csv").write_text("key,n\n" + "".join(f"{k},{n}\n" for n, k in enumerate(keys)))
-    rows = [(key, f"{key}-{n}") for key in "6543210" for n in range(keys.count(key) - 3)]
+    rows = [(key, f"of {key}") for key in "6543210" for _ in range(keys.count(key) - 3)]
     write_predictions(tmp_path / "predictions.parquet", rows)
     _, found, _ = join(tmp_path, tmp_path / "t.csv", columns=["label"])
     assert [row[2] for row in found] == model(keys, rows)[0]
-    assert [row[2] for row in found if row[0] == "3"][:2] == ["3-0", "3-1"]
+    assert [row[2] for row in found if row[0] == "3"][-4:] == ["of 3", None, None, None]
+
+
+@pytest.mark.parametrize("other", [("a", 2.0, [0.5]), ("a", None, [0.5]), ("a", 1.0, [0.25])])
+def test_rows_of_a_key_whose_predictions_differ_cannot_be_told_apart(tmp_path, other):
+    (tmp_path / "t.csv").write_text("key\na\nb\na\n")
+    columns = ["key VARCHAR", "value DOUBLE", "scores DOUBLE[]", "source VARCHAR"]
+    rows = [("a", 1.0, [0.5], "s"), (*other, "t"), ("b", 3.0, None, "s")]
+    write_parquet(tmp_path / "predictions.parquet", columns, rows)
+    with pytest.raises(ValueError, match=r"^E261 the rows of the key 'a' .*key_column=''"):
+        join(tmp_path, tmp_path / "t.csv")
+    # What is not added may differ.
+    same = ["scores"] if other[2] == [0.5] else ["value"]
+    _, found, _ = join(tmp_path, tmp_path / "t.csv", columns=same)
+    wanted = {"scores": [[0.5], None, [0.5]], "value": [1.0, 3.0, 1.0]}[same[0]]
+    assert [row[1] for row in found] == wanted
+
+
+def test_predictions_of_equal_instances_may_differ(tmp_path):
+    (tmp_path / "t.jsonl").write_text("[1]\n[2]\n[1.0]\n")
+    rows = [("[1]", "x"), ("[1]", "y")]
+    write_predictions(tmp_path / "predictions.parquet", rows, by="instance")
+    _, found, _ = join(tmp_path, tmp_path / "t.jsonl", key_column="", columns=["label"])
+    assert [row[1] for row in found] == ["x", None, "y"]
 
 
 def test_predictions_left_over_are_named(tmp_path):

@@ -256,6 +256,10 @@ def test_the_order_of_the_columns_does_not_matter(tmp_path):
         ({"partition_value": "day"}, "E263 .*need each other"),
         ({"partition_column": "Run_Key", "partition_value": "1"}, "E263 run_key is no partition"),
         ({"destination": " "}, "E263 the destination ' '"),
+        ({"destination": "published/scores"}, "E263 the destination .*an absolute path"),
+        ({"destination": "./out"}, "E263 the destination"),
+        ({"destination": "GS://bucket/folder"}, "E263 the destination"),
+        ({"destination": "gs:/bucket/folder"}, "E263 the destination"),
         ({"destination": "gs://bucket"}, "E263 the destination"),
         ({"destination": "s3://bucket/folder"}, "E263 the destination"),
         ({"destination": "bq://project.dataset"}, "E263 the destination"),
@@ -306,6 +310,59 @@ def test_a_manifest_of_somebody_else_is_left_alone(tmp_path, text):
     with pytest.raises(RuntimeError, match=r"^E269 .*is no manifest"):
         publish(tmp_path, [("a", "x")], "r")
     assert (tmp_path / "_manifest.json").read_text() == text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": "data/a.parquet"},
+        {"files": [1]},
+        {"files": ["/etc/passwd"]},
+        {"files": ["data/../../a.parquet"]},
+        {"files": ["data/a\0.parquet"]},
+        {"rows": "1"},
+        {"rows": 1.0},
+        {"rows": True},
+        {"rows": None},
+        {"runs": {}},
+        {"runs": ["1"]},
+        {"runs": [{"run_key": "1"}]},
+        {"runs": [{"run_key": 1, "fingerprint": "f"}]},
+        {"runs": [{"run_key": "1", "fingerprint": None}]},
+        {"superseded": None},
+        {"superseded": [None]},
+        {"superseded": ["data/../../precious"]},
+    ],
+)
+def test_a_manifest_of_other_types_is_left_alone(tmp_path, change):
+    publish(tmp_path, [("a", "x")], "1")
+    path = tmp_path / "_manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    before = path.read_text()
+    with pytest.raises(RuntimeError, match=r"^E269 .*is no manifest"):
+        publish(tmp_path, [("b", "y")], "2")
+    assert path.read_text() == before
+
+
+@pytest.mark.parametrize("mode", ["append", "merge"])
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("content", [None, b"", b"PAR1 and no more PAR1"])
+def test_a_published_file_that_is_gone_or_spoilt_is_named(tmp_path, mode, number, content):
+    for run in "12":
+        publish(tmp_path, [(run, "x")], run)
+    before = (tmp_path / "_manifest.json").read_text()
+    file = json.loads(before)["files"][number]
+    (tmp_path / file).unlink()
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+    with pytest.raises(RuntimeError, match=rf"^E269 the file .*{file}, .* cannot be read"):
+        publish(tmp_path, [("1", "z"), ("2", "z")], "3", mode=mode)
+    assert (tmp_path / "_manifest.json").read_text() == before
+
+
+def test_a_published_file_that_goes_meanwhile_is_named(tmp_path):
+    with duckdb.connect() as con, pytest.raises(RuntimeError, match=r"^E269 .*data/a.parquet,"):
+        publishing.rewrite_files(con, str(tmp_path), ["data/a.parquet"], "data/b", "false")
 
 
 def test_two_publications_at_once(tmp_path, monkeypatch):

@@ -89,10 +89,39 @@ def check_names(shown: list[str], added: list[str]) -> None:
 
 
 def match_by_key(con: "duckdb.DuckDBPyConnection", key: str) -> None:
-    """Number the keys of both tables, as texts, into ``input_keys`` and ``given_keys``."""
+    """Number the keys of both tables, as texts, into ``input_keys`` and ``given_keys``.
+
+    Raises:
+        ValueError: E261, which row of a key has which of its predictions nobody can tell.
+    """
     text = f"CAST({sql_name(key)} AS VARCHAR)"
     con.execute(f"CREATE VIEW input_keys AS SELECT rowid AS n, {text} AS k FROM input")
     con.execute("CREATE VIEW given_keys AS SELECT rowid AS n, k FROM given")
+    check_told_apart(con)
+
+
+def check_told_apart(con: "duckdb.DuckDBPyConnection") -> None:
+    """See that the predictions of a key that stands more than once in the table are the same.
+
+    The order of the predictions is not that of the input, so it does not tell the rows apart.
+
+    Raises:
+        ValueError: E261.
+    """
+    added = [name for name in column_types(con, "given") if name != "k"]
+    if not added:
+        return
+    several = "SELECT k FROM input_keys WHERE k IS NOT NULL GROUP BY k HAVING count(*) > 1"
+    found = con.execute(
+        f"SELECT k FROM given SEMI JOIN ({several}) USING (k) GROUP BY k "
+        f"HAVING count(DISTINCT row({', '.join(added)})) > 1 ORDER BY k LIMIT 1"
+    ).fetchone()
+    if found:
+        raise ValueError(
+            f"E261 the rows of the key {found[0][:80]!r} cannot be told apart: it stands more "
+            "than once in the table and its predictions differ; match by instance "
+            "(key_column='') or give each row a key of its own"
+        )
 
 
 def match_by_instance(con: "duckdb.DuckDBPyConnection", names: list[str], lines: bool) -> None:

@@ -127,6 +127,8 @@ def load_lines(con: "duckdb.DuckDBPyConnection", files: list[str], key: str) -> 
 def checked_line(path: str, number: int, line: bytes | None, key: str) -> tuple[str, str | None]:
     """Return the text of a line of JSON and its key: a text as it is, a number as its literal.
 
+    Only -0 is 0, as in the predictions.
+
     Raises:
         ValueError: E202, it is no JSON.
     """
@@ -138,7 +140,7 @@ def checked_line(path: str, number: int, line: bytes | None, key: str) -> tuple[
         text = line.decode().strip()
         value = json.loads(
             text,
-            parse_int=str,
+            parse_int=lambda literal: "0" if literal == "-0" else literal,
             parse_float=str,
             parse_constant=str,
             object_pairs_hook=unique_members,

@@ -42,14 +42,47 @@ def read_manifest(folder: str) -> dict[str, Any]:
             manifest = json.load(file)
         if manifest["format_version"] != 1:
             raise ValueError(f"format_version {manifest['format_version']!r}")
+        check_manifest(manifest)
         return {name: manifest[name] for name in ("files", "rows", "runs", "superseded")}
     except FileNotFoundError:
         return {"files": [], "rows": 0, "runs": [], "superseded": []}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RuntimeError(
             f"E269 {folder}/_manifest.json is no manifest of a publication: {error!r}; "
             "publish to another folder"
         ) from None
+
+
+def check_manifest(manifest: dict[str, Any]) -> None:
+    """See that a manifest is of the form that ``write_manifest`` gives it.
+
+    Raises:
+        KeyError: A member is absent.
+        TypeError: A member is of another type.
+        ValueError: A file is not below ``data/``; what is superseded will be removed.
+    """
+    for member in ("files", "superseded", "runs"):
+        if not isinstance(manifest[member], list):
+            raise TypeError(f"{member} is no list")
+    if type(manifest["rows"]) is not int:
+        raise TypeError("rows is no integer")
+    runs = [run[name] for run in manifest["runs"] for name in ("run_key", "fingerprint")]
+    files = [*manifest["files"], *manifest["superseded"]]
+    if not all(isinstance(text, str) for text in (*runs, *files)):
+        raise TypeError("a file, or the run_key or fingerprint of a run, is no text")
+    for name in files:
+        if not name.startswith("data/") or ".." in name or not name.isprintable():
+            raise ValueError(f"the file {name!r} is not below data/")
+
+
+def unreadable_file(folder: str, file: str, error: Exception) -> RuntimeError:
+    """Return the error of a published file that is gone or spoilt."""
+    reason = " ".join(str(error).split())[:400]
+    return RuntimeError(
+        f"E269 the file {folder}/{file}, which _manifest.json lists, cannot be read: {reason}; "
+        "run this step again if another run published meanwhile, else bring the file back or "
+        "publish to another folder"
+    )
 
 
 def check_schema(
@@ -59,11 +92,18 @@ def check_schema(
 
     Raises:
         ValueError: E265.
+        RuntimeError: E269, a published file is gone or cannot be read.
     """
     import os
 
+    for file in files:
+        if not os.path.isfile(os.path.join(folder, file)):
+            raise unreadable_file(folder, file, FileNotFoundError("there is no such file"))
     if files:
-        view_table(con, [os.path.join(folder, files[0])], "published")
+        try:
+            view_table(con, [os.path.join(folder, files[0])], "published")
+        except (OSError, ValueError) as error:
+            raise unreadable_file(folder, files[0], error) from None
         compare_schemas(column_types(con, "published"), types)
 
 
@@ -86,7 +126,8 @@ def publish_files(
 
     Raises:
         ValueError: E265, E267.
-        RuntimeError: E269, somebody else published meanwhile; nothing was changed.
+        RuntimeError: E269, somebody else published meanwhile, or a published file is gone; nothing
+            was changed.
     """
     import datetime
     import hashlib
@@ -123,15 +164,23 @@ def rewrite_files(
 
     Returns:
         The files of all rows that stay, and the number of rows that do not.
+
+    Raises:
+        RuntimeError: E269, a file is gone or cannot be read.
     """
     import glob
     import os
+
+    import duckdb
 
     kept, gone = [], 0
     for file in files:
         table = f"read_parquet({sql_text(glob.escape(os.path.join(folder, file)))})"
         query = f"SELECT count(*), count(*) FILTER ({replaced}) FROM {table}"
-        rows, leaving = con.execute(query).fetchone() or (0, 0)
+        try:
+            rows, leaving = con.execute(query).fetchone() or (0, 0)
+        except duckdb.Error as error:
+            raise unreadable_file(folder, file, error) from None
         gone += leaving
         if not leaving:
             kept.append(file)

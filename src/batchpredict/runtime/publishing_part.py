@@ -26,6 +26,7 @@ def check_publication(
     Raises:
         ValueError: E207 an unknown mode; E263 another one is missing or malformed.
     """
+    import os
     import re
 
     check_choice("mode", mode, ["append", "overwrite_partition", "merge"])
@@ -46,10 +47,12 @@ def check_publication(
     scheme = re.match(r"([a-z0-9]+)://(.*)", destination)
     table = r"[a-z0-9.:-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+"
     known = {"gs": r"[^/]+/.+", "bq": table}.get(scheme[1] if scheme else "", "")
-    if not destination.strip() or (scheme and not (known and re.fullmatch(known, scheme[2]))):
+    # A relative path would be in the container, which is gone when the step ends.
+    place = known and re.fullmatch(known, scheme[2]) if scheme else os.path.isabs(destination)
+    if not place:
         raise ValueError(
             f"E263 the destination {destination!r} is no place to publish to; give "
-            "gs://bucket/folder, a path, or bq://project.dataset.table"
+            "gs://bucket/folder, an absolute path, or bq://project.dataset.table"
         )
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from batchpredict.runtime.canonical import canonical
-from batchpredict.runtime.results.accounting import sent_instance
+from batchpredict.runtime.results.echoes import sent_instance
 from batchpredict.runtime.results.lines import instance_key, spell_out_numbers
 from batchpredict.runtime.shards import read_lines
 from batchpredict.runtime.tables import (
@@ -138,10 +138,8 @@ def load_identities(
     path, longest = os.path.join(scratch, f"{name}.jsonl"), 0
     with open(path, "w", encoding="ascii") as file:
         for number, key, raw in rows:
-            row: dict[str, Any] = {
-                "row": number,
-                "key": key and key.encode(errors="replace").decode(),
-            }
+            plain = key and key.encode(errors="replace").decode()
+            row: dict[str, Any] = {"row": number, "key": plain}
             if exact and raw is not None:
                 row["digest"] = identity(sent_instance(raw, *reduced) if reduced else raw)
             text = json.dumps(row) + "\n"
@@ -165,8 +163,7 @@ def read_rows(
         view: The table.
         matched_by: ``key`` or ``instance``.
     """
-    query = f"SELECT key, instance FROM {view} WHERE {matched_by} IS NOT NULL"
-    result = con.execute(query)
+    result = con.execute(f"SELECT key, instance FROM {view} WHERE {matched_by} IS NOT NULL")
     for number, row in enumerate(iter(result.fetchone, None)):
         yield number, row[0], row[1]
 
@@ -256,7 +253,12 @@ def choose_lines(
     Raises:
         ValueError: E201, E202, E272, E273.
     """
-    by = summary["matched_by"]
+    by, counts = summary["matched_by"], summary["counts"]
+    if counts.get("duplicate") or counts.get("unexpected"):
+        raise ValueError(
+            "E273 the result holds rows of no input row, or duplicates, and cannot be retried; "
+            "parse the right output first"
+        )
     con.execute("CREATE TABLE chosen (wanted BIGINT, line BIGINT)")
 
     def load(name: str, exact: bool, reduced: tuple[str, list[str]] | None = None) -> None:
@@ -275,7 +277,7 @@ def choose_lines(
     if by == "instance" and count_rows(con, "chosen") < count_rows(con, "wanted"):
         load("lines", True, (key_field, fields))
         match_lines(con, ["digest"])
-    check_matched(con, summary["counts"], by)
+    check_matched(con, counts, by)
 
 
 def write_chosen(con: "duckdb.DuckDBPyConnection", path: str, target: str) -> None:
@@ -293,6 +295,5 @@ def write_chosen(con: "duckdb.DuckDBPyConnection", path: str, target: str) -> No
             if wanted is None:
                 break
             if number == wanted[0]:
-                text = line or b""
-                file.write(text if text.endswith(b"\n") else text + b"\n")
+                file.write((line or b"").removesuffix(b"\n") + b"\n")
                 wanted = chosen.fetchone()

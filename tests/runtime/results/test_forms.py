@@ -8,8 +8,8 @@ from batchpredict.runtime.results.lines import line_decoders
 from batchpredict.runtime.results.media import frames_of, segments_of
 from batchpredict.runtime.results.rows import read_row
 from batchpredict.runtime.results.shapes import join_shapes, shape_of
-from batchpredict.runtime.results.sharing import sample_files
 from batchpredict.runtime.results.sniffing import sniff_lines
+from batchpredict.runtime.results.sources import sample_files
 
 FEATURES = {"a": 1.5, "b": [2.5]}
 
@@ -29,11 +29,11 @@ FEATURES = {"a": 1.5, "b": [2.5]}
     ],
 )
 def test_other_explanations_are_for_python(explanation):
-    assert attribution_shape(shape_of(explanation)) is None
+    assert attribution_shape(shape_of(explanation, 6)) is None
 
 
 def test_the_usual_explanation():
-    found = attribution_shape(shape_of({"attributions": [{"featureAttributions": FEATURES}]}))
+    found = attribution_shape(shape_of({"attributions": [{"featureAttributions": FEATURES}]}, 6))
     parts = (("a", "number"), ("b", ("list", "number")))
     assert found == {"featureAttributions": ("object", parts)}
 
@@ -85,24 +85,26 @@ def test_a_line_that_was_too_long_is_a_failure():
 def test_rows_without_key_and_instance(tmp_path):
     path = tmp_path / "predictions.jsonl"
     path.write_text('{"prediction": 1}\n')
-    plan = sniff_lines([str(path)], "auto", "key", [])
+    plan = sniff_lines([str(path)], [str(path)], "auto", "key", [])
     assert plan["keyed"] is False
     assert key_columns(plan) == ("NULL", "true")
 
 
-def test_one_file_tells_the_columns_of_csv(tmp_path):
+def test_empty_files_tell_nothing(tmp_path):
     for number in range(3):
         (tmp_path / f"predictions_{number}.csv").write_text("a,predicted_b\n")
     (tmp_path / "predictions_0.csv").write_text("")
-    names = [f"predictions_{number}.csv" for number in range(3)]
-    assert sample_files(str(tmp_path), names) == ["predictions_1.csv"]
+    (tmp_path / "predictions_1.csv").write_bytes(b"\xef\xbb\xbf")
+    paths = [str(tmp_path / f"predictions_{number}.csv") for number in range(3)]
+    assert sample_files(paths) == paths[2:]
 
 
 def test_files_of_the_whole_range_tell_how_to_read_json_lines(tmp_path):
     names = [f"predictions_{number:02}.jsonl" for number in range(40)]
     for name in names:
-        (tmp_path / name).write_text("{}\n")
-    assert sample_files(str(tmp_path), names) == names[::3]
+        (tmp_path / name).write_text('{"a": 1}\n')
+    paths = [str(tmp_path / name) for name in names]
+    assert sample_files(paths) == paths[::3]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,15 @@ def test_frames_of_another_form(frames, said):
 def test_segments_of_another_form(part, said):
     with pytest.raises(ValueError, match=said):
         segments_of([part])
+
+
+def deep(levels, innermost):
+    for _ in range(levels):
+        innermost = [innermost]
+    return innermost
+
+
+@pytest.mark.parametrize("levels", [5, 22, 900])
+def test_what_is_nested_deep_is_for_python(levels):
+    assert shape_of(deep(levels, 1)) is None
+    assert shape_of({"a": deep(levels, 1)}) is None

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from batchpredict.runtime.canonical import canonical_speller
+from batchpredict.runtime.results.echoes import as_echoed, as_texts, echo_form
 from batchpredict.runtime.results.kinds import failure_columns
 from batchpredict.runtime.results.reading import row_reader
 from batchpredict.runtime.tables import count_rows, sql_text
@@ -74,7 +75,8 @@ def find_aliases(
     path = os.path.join(scratch, "aliases.jsonl")
     open_matches = "(SELECT match FROM counted WHERE given <> good + bad)"
     spell = canonical_speller()
-    lists = count_rows(con, "predicted", "starts_with(ltrim(instance), '[')")
+    shown = con.execute("SELECT instance FROM predicted WHERE instance IS NOT NULL LIMIT 1")
+    echo = echo_form((shown.fetchone() or (None,))[0])
     with open(path, "w", encoding="ascii") as file:
         for side in ("inputs", "predicted", "failed"):
             rows = con.execute(
@@ -84,31 +86,15 @@ def find_aliases(
             while some := rows.fetchmany(1000):
                 for match, instance in some:
                     text = instance
-                    if lists and side == "inputs":
-                        text = sent_instance(instance, plan["key_field"], included)
                     if plan["kind"] == "gemini":
-                        text = bare_request(instance)
+                        text = bare_request(text)
+                    elif side == "inputs":
+                        text = as_echoed(text, echo, plan["key_field"], included)
+                    text = as_texts(text) if echo["texts"] else text
                     known = hashlib.md5(spell(text).encode()).hexdigest()
                     file.write(json.dumps({"match": match, "known": known}) + "\n")
     columns = {"match": "VARCHAR", "known": "VARCHAR"}
     con.execute(f"CREATE TABLE aliases AS SELECT DISTINCT * FROM {row_reader(path, columns)}")
-
-
-def sent_instance(instance: str, key_field: str, included: list[str]) -> str:
-    """Return an input object as the list that a model gets with instance type ``array``.
-
-    Args:
-        instance: JSON text of the input; anything but an object comes back as it is.
-        key_field: A field that the model did not get.
-        included: The fields that the model got, in order; all but ``key_field`` when empty.
-    """
-    import json
-
-    value = json.loads(instance)
-    if not isinstance(value, dict):
-        return instance
-    names = included or [name for name in value if name != key_field]
-    return json.dumps([value.get(name) for name in names])
 
 
 def bare_request(instance: str) -> str:
@@ -203,22 +189,30 @@ def count_output(con: "duckdb.DuckDBPyConnection") -> dict[str, int]:
     return {**counts, "unkeyed": count_rows(con, "failed", "match IS NULL"), "unexpected": 0}
 
 
-def missing_rows(counts: dict[str, int], what: str) -> str:
+def missing_rows(counts: dict[str, int], what: str, partly: bool) -> str:
     """Return the SQL of the input rows that no output row answers, as failures.
 
     Args:
         counts: From ``reconcile``.
         what: What rows are matched by, ``key`` or ``instance``.
+        partly: Whether of some rows with one key only a part has an answer.
     """
     code, reason = "MISSING", f"the output has no row of this {what}"
     if counts["unkeyed"] and not counts["missing"]:
         code, reason = "E222", f"the output row of this {what} could not be read"
     elif counts["unkeyed"]:
         reason = f"no row of this {what}; {counts['unkeyed']} output rows could not be read"
+    # Of the rows of one key those are missing whose instance no output row repeats.
+    shown = " UNION ALL ".join(
+        f"SELECT md5(CAST(json(instance) AS VARCHAR)) FROM {side} WHERE instance IS NOT NULL"
+        for side in ("predicted", "failed")
+    )
+    answered = f"md5(CAST(json(i.instance) AS VARCHAR)) IN ({shown})" if partly else "false"
     return (
         f"SELECT key, instance, {sql_text(code)} AS code, {sql_text(reason)} AS message, "
         "NULL::VARCHAR AS raw, NULL::VARCHAR AS source FROM (SELECT i.*, good + bad AS answers, "
-        "row_number() OVER (PARTITION BY i.known) AS n FROM (SELECT inputs.*, "
+        f"row_number() OVER (PARTITION BY i.known ORDER BY {answered} DESC) AS n "
+        "FROM (SELECT inputs.*, "
         "coalesce(known, inputs.match) AS known FROM inputs LEFT JOIN aliases "
         "ON inputs.match = aliases.match) i JOIN counted ON counted.match = i.known "
         "WHERE given > good + bad) WHERE n > answers"
@@ -238,11 +232,16 @@ def write_failures(
     """
     query = "SELECT * EXCLUDE match FROM failed"
     if counts is not None:
+        partly = count_rows(con, "counted", "given > good + bad AND good + bad > 0") > 0
         query = (
             "SELECT f.key, coalesce(f.instance, i.instance) AS instance, code, message, raw, "
             "source FROM failed f LEFT JOIN (SELECT match, any_value(instance) AS instance "
             "FROM inputs WHERE match IN (SELECT match FROM failed) GROUP BY match) i "
-            f"ON f.match = i.match UNION ALL {missing_rows(counts, what)}"
+            f"ON f.match = i.match UNION ALL {missing_rows(counts, what, partly)}"
         )
     con.execute(f"COPY ({query}) TO {sql_text(failures)} (FORMAT parquet, COMPRESSION zstd)")
-    con.execute(f"CREATE VIEW failures AS FROM read_parquet({sql_text(failures)})")
+    # An input row that an unreadable output row stands for is no failure of its own.
+    con.execute(
+        f"CREATE VIEW failures AS FROM read_parquet({sql_text(failures)}) "
+        "WHERE source IS NOT NULL OR code = 'MISSING'"
+    )

@@ -156,9 +156,10 @@ def prediction_answer(header: list[str], target_column: str) -> tuple[list[str],
     failure = '{"status": "E222", "message": '
     refused = (
         f"', \"error\": ' || {sql_text(failure)} || "
-        f"to_json('no number as prediction: ' || {text})::VARCHAR || '}}'"
+        f"to_json('no number (of a class from 0 to 1) as prediction: ' || {text})::VARCHAR || '}}'"
     )
     if list(found.values()) != [""]:
+        numbers += "".join(f" AND TRY_CAST({name} AS DOUBLE) BETWEEN 0 AND 1" for name in names)
         head = f', "prediction": {{"classes": {json.dumps(list(found.values()))}, "scores": ['
         answer = f"{sql_text(head)} || {text} || ']}}'"
         return list(found), f"CASE WHEN {numbers} THEN {answer} ELSE {refused} END"

@@ -64,9 +64,12 @@ def input_query(path: str, key_field: str, keyed: bool) -> str:
     import json
 
     lines = f"SELECT line FROM {line_reader([path])} WHERE line IS NOT NULL AND trim(line) <> ''"
-    signs = (",]", ", ]", ",}", ", }")
-    guards = [*echo_guards("line"), plain_names("line")]
-    sound = " AND ".join(guards + [f"NOT contains(line, {sql_text(sign)})" for sign in signs])
+    # DuckDB takes a comma before a bracket and nan for JSON, in any spelling.
+    signs = ("nan", "NAN", "inf", "INF", "Inf", ",]", ", ]", ",}", ", }", ",\t")
+    some = " OR ".join(f"contains(line, {sql_text(sign)})" for sign in signs)
+    odd = sql_text(r"(?i)[:,\[\s-](?:nan|inf)|,\s*[\]}]")
+    strict = f"CASE WHEN {some} THEN NOT regexp_matches(line, {odd}) ELSE true END"
+    sound = " AND ".join([*echo_guards("line"), plain_names("line"), strict])
     if not keyed:
         return (
             f"SELECT line, NULL AS key, {sound} AS fits, "

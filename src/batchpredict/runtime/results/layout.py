@@ -70,6 +70,11 @@ def order_shards(folder: str, names: list[str]) -> list[str]:
     for shards in runs.values():
         if any(count >= 0 for _, count, _ in shards):
             check_complete(folder, sorted(shards))
+        elif len({place for place, _, _ in shards}) < len(shards):
+            raise ValueError(
+                f"E221 {folder} holds two files of one number, such as {sorted(shards)[0][2]}: "
+                "two runs share the folder; give each run its own"
+            )
     return [name for prefix in sorted(runs) for _, _, name in sorted(runs[prefix])]
 
 
@@ -134,6 +139,7 @@ def check_results(folder: str, found: dict[str, list[str]]) -> None:
         ValueError: E221.
     """
     import os
+    import re
 
     formats = [kind for kind in ("jsonl", "csv") if found[kind]]
     if not formats and not found["errors"]:
@@ -146,6 +152,14 @@ def check_results(folder: str, found: dict[str, list[str]]) -> None:
         raise ValueError(
             f"E221 {folder} holds results as {' and as '.join(formats)}: two runs share the "
             "folder; give each run its own"
+        )
+    families = {
+        re.split(r"[-_]\d|\.(?:jsonl|csv)$", name)[0] for name in found["jsonl"] + found["csv"]
+    }
+    if len(families) > 1:
+        raise ValueError(
+            f"E221 {folder} holds files called {' and '.join(sorted(families))}: two runs share "
+            "the folder; give each run its own"
         )
     for name in found["jsonl"] + found["csv"] + found["errors"]:
         with open(os.path.join(folder, name), "rb") as file:

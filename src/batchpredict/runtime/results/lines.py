@@ -122,6 +122,8 @@ def key_text(raw: str) -> str | None:
 
     if raw in ("null", "-0"):
         return None if raw == "null" else "0"
+    if raw[0] in "[{":
+        return json.dumps(json.loads(raw), ensure_ascii=False)
     return str(json.loads(raw)) if raw.startswith('"') else raw
 
 

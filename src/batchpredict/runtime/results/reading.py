@@ -8,6 +8,7 @@ from batchpredict.runtime.results.kinds import columns_of
 from batchpredict.runtime.results.lines import line_decoders
 from batchpredict.runtime.results.rows import read_row
 from batchpredict.runtime.results.sieve import (
+    count_file_lines,
     every_line,
     is_plain_file,
     sieve,
@@ -59,15 +60,18 @@ def read_usual(
 ) -> bool:
     """Write the predictions of files whose lines all have the usual form.
 
+    The lines are counted apart: DuckDB 2.0.0 leaves out a long last line without a word.
+
     Returns:
-        False when a line has not; what is written then is no result.
+        False when a line has not, or was not read; what is written then is no result.
     """
     import logging
 
     import duckdb
 
     try:
-        write_predictions(con, [chosen(fast_query(plan, paths), plan, True)], target)
+        written = write_predictions(con, [chosen(fast_query(plan, paths), plan, True)], target)
+        return written == sum(map(count_file_lines, paths))
     except (
         duckdb.InvalidInputException,
         duckdb.ConversionException,
@@ -75,7 +79,6 @@ def read_usual(
     ):
         logging.info("not all lines are of one form: looking for those that are not")
         return False
-    return True
 
 
 def read_mixed(
@@ -199,14 +202,15 @@ def row_reader(path: str, columns: dict[str, str]) -> str:
     )
 
 
-def write_predictions(con: "duckdb.DuckDBPyConnection", queries: list[str], target: str) -> None:
-    """Write the rows of queries with the same columns to one Parquet file."""
+def write_predictions(con: "duckdb.DuckDBPyConnection", queries: list[str], target: str) -> int:
+    """Write the rows of queries with the same columns to one Parquet file, and count them."""
     query = " UNION ALL ".join(queries)
     form = (
         "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, "
         "ROW_GROUP_SIZE_BYTES '64MB')"
     )
-    con.execute(f"COPY ({query}) TO {sql_text(target)} {form}")
+    done = con.execute(f"COPY ({query}) TO {sql_text(target)} {form}").fetchone()
+    return int((done or (0,))[0])
 
 
 def merge_predictions(con: "duckdb.DuckDBPyConnection", parts: list[str], target: str) -> None:

@@ -35,7 +35,7 @@ def read_row(
         if failure is None:
             return True, predicted_row(members, plan)
         row = {"key": row_key(members, plan["key_field"]), "instance": instance_of(members)[0]}
-        if failure["code"] == "E222":
+        if failure["code"] == "E222" or "prediction" in members:
             row["raw"] = short_text(line.decode().rstrip("\r\n"))
         return False, {**row, **failure}
     except (ValueError, RecursionError, OverflowError) as error:
@@ -56,7 +56,7 @@ def failure_of(members: dict[str, tuple[str, Any]]) -> dict[str, Any] | None:
     Args:
         members: Name, JSON text and value of each member of the row.
     """
-    if members.get("error", ("", None))[1] is not None:
+    if members.get("error", ("", None))[1] not in (None, "", {}):
         return error_of(members["error"][1])
     status = members["status"][1] if "status" in members else None
     response = next((n for n in ("prediction", "response", "predictions") if n in members), None)
@@ -135,7 +135,7 @@ def predicted_row(members: dict[str, tuple[str, Any]], plan: dict[str, Any]) -> 
     if plan["explained"] and "explanation" in members:
         row.update(attribution_columns(*members["explanation"]))
         known.add("explanation")
-    if members.get("error", ("", 0))[1] is None:
+    if "error" in members:
         known.add("error")
     row["extra"] = extra_of(members, known)
     return {**row, "note": note or None}

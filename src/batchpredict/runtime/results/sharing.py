@@ -25,16 +25,6 @@ def group_files(folder: str, names: list[str], groups: int) -> list[list[str]]:
     return [sorted(group) for group in found]
 
 
-def sample_files(folder: str, names: list[str]) -> list[str]:
-    """Return the files whose first rows tell how to read all: up to 16, of CSV the first one."""
-    import os
-
-    full = [name for name in names if os.path.getsize(os.path.join(folder, name))]
-    if full and full[0].endswith(".csv"):
-        return full[:1]
-    return full[:: max(1, -(-len(full) // 16))]
-
-
 def check_parallelism(parallelism: int) -> None:
     """Refuse a number of steps below one.
 

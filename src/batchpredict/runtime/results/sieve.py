@@ -41,6 +41,16 @@ def is_plain_file(path: str) -> bool:
     return not decoder.getstate()[0]
 
 
+def count_file_lines(path: str) -> int:
+    """Count the lines of a file; of several blank lines in a row some may be counted."""
+    lines, last = 0, b"\n"
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            lines += block.count(b"\n") - (last + block).count(b"\n\n")
+            last = block[-1:]
+    return lines + (last != b"\n")
+
+
 def is_plain_line(line: bytes) -> bool:
     """Tell whether SQL reads a line, without its end, as it is."""
     if b"\x01" in line or b"\r" in line or len(line) > 2**20:

@@ -55,8 +55,8 @@ def open_output(
         only: Names of the files to read; all when empty.
 
     Returns:
-        ``paths`` of the JSON Lines, ``files`` for the manifest, ``unknown_files`` and
-        ``error_statistics``.
+        ``paths`` of the JSON Lines, a ``sample`` of them, ``files`` for the manifest,
+        ``unknown_files`` and ``error_statistics``.
 
     Raises:
         ValueError: E221, E202, E227, E228 as the functions for each format.
@@ -68,13 +68,25 @@ def open_output(
     names = found["jsonl"] + found["csv"] + found["errors"]
     paths = [os.path.join(folder, name) for name in only or names]
     paths = [path for path in paths if not is_blank_file(path)]
+    sample = [paths.index(path) for path in sample_files(paths)]
     for place, path in enumerate(paths):
         if path.endswith(".csv"):
             paths[place] = os.path.join(scratch, f"lines-{place}", os.path.basename(path))
             os.mkdir(os.path.dirname(paths[place]))
             failed = os.path.basename(path) in found["errors"]
             csv_lines(con, path, target_column, failed, paths[place])
-    return {"paths": paths, **describe_found(folder, uri, found)}
+    some = [paths[place] for place in sample]
+    return {"paths": paths, "sample": some, **describe_found(folder, uri, found)}
+
+
+def sample_files(paths: list[str]) -> list[str]:
+    """Return the files whose first rows tell how to read all: up to 16 that are not empty.
+
+    Args:
+        paths: The files of an output, as they lie in its folder.
+    """
+    full = [path for path in paths if not is_blank_file(path)]
+    return full[:: max(1, -(-len(full) // 16))]
 
 
 def is_blank_file(path: str) -> bool:

@@ -1,0 +1,87 @@
+"""Input rows in the form in which an output repeats them."""
+
+from typing import Any
+
+
+def echo_form(instance: str | None) -> dict[str, Any]:
+    """Return how an output repeats its instances, told from one of them.
+
+    Args:
+        instance: JSON text of an instance of the output, None when it shows none.
+
+    Returns:
+        ``list`` whether it is a list; ``names`` of its fields; ``texts`` whether all its values
+        are texts, as AutoML repeats them.
+    """
+    import json
+
+    value = json.loads(instance) if instance else None
+    fields = value if isinstance(value, dict) else {}
+    return {
+        "list": isinstance(value, list),
+        "names": list(fields),
+        "texts": bool(fields) and all(isinstance(part, str) for part in fields.values()),
+    }
+
+
+def as_echoed(instance: str, echo: dict[str, Any], key_field: str, included: list[str]) -> str:
+    """Return an input row as the output repeats it.
+
+    Args:
+        instance: JSON text of the input row.
+        echo: From ``echo_form``.
+        key_field: A field that the model did not get.
+        included: The fields that the model got, in order; all but ``key_field`` when empty.
+    """
+    import json
+
+    try:
+        value = json.loads(instance)
+    except (ValueError, RecursionError):
+        return instance
+    if isinstance(value, dict):
+        names = included or [name for name in value if name != key_field]
+        if echo["list"]:
+            value = [value.get(name) for name in names]
+        elif echo["names"] and set(echo["names"]) <= set(value):
+            value = {name: value[name] for name in echo["names"]}
+    if echo["names"] == ["data"] and not (isinstance(value, dict) and "data" in value):
+        value = {"data": value}  # as the prebuilt containers of PyTorch get it
+    return json.dumps(value)
+
+
+def as_texts(instance: str) -> str:
+    """Return an instance with each value as a text, a number in one spelling.
+
+    AutoML repeats 1 and 1.0 as the texts that its input held; which they were is not known here.
+
+    Args:
+        instance: JSON text.
+    """
+    import json
+    import re
+
+    def text_of_value(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: text_of_value(part) for name, part in value.items()}
+        text = "" if value is None else value if isinstance(value, str) else json.dumps(value)
+        if not re.fullmatch(r"-?\d{1,15}(?:\.\d+)?(?:[eE][-+]?\d{1,2})?", text):
+            return text
+        number = float(text)
+        return str(int(number)) if number.is_integer() else repr(number)
+
+    try:
+        return json.dumps(text_of_value(json.loads(instance)))
+    except (ValueError, RecursionError):
+        return instance
+
+
+def sent_instance(instance: str, key_field: str, included: list[str]) -> str:
+    """Return an input object as the list that a model gets with instance type ``array``.
+
+    Args:
+        instance: JSON text of the input; anything but an object comes back as it is.
+        key_field: A field that the model did not get.
+        included: The fields that the model got, in order; all but ``key_field`` when empty.
+    """
+    return as_echoed(instance, {**echo_form(None), "list": True}, key_field, included)
