@@ -59,8 +59,8 @@ def publish_predictions(
 
     Args:
         predictions: Parquet, as parse_predictions or join_predictions writes it.
-        destination: gs://bucket/folder, an absolute path, or bq://project.dataset.table (the dataset must
-            exist, the table is made). The first publication determines the columns.
+        destination: gs://bucket/folder, an absolute path, or bq://project.dataset.table (the
+            dataset must exist, the table is made). The first publication determines the columns.
         run_key: Tells the runs apart, such as the name of the pipeline job; it becomes the column
             run_key. The same key with other rows is an error.
         mode: append adds the rows; overwrite_partition replaces the rows of one partition; merge
