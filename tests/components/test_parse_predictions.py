@@ -279,7 +279,7 @@ def test_memory_does_not_grow_with_the_rows(job):
         return used
 
     peak(100)
-    assert peak(200_000) < peak(20_000) + 100_000
+    assert peak(200_000) < peak(50_000) + 100_000
 
 
 def test_the_job_names_the_folder(job):
