@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kfp import dsl
 
 from batchpredict.components.join_predictions import join_predictions
+from batchpredict.runtime.joining import check_told_apart
 from batchpredict.runtime.results.lines import instance_key, key_text
 
 KEYS = st.sampled_from(["7", "007", "7.0", "ä", "", "NA", " a", '"q"', "a,b", "x\ny", "0" * 40])
@@ -468,3 +469,10 @@ def test_predictions_that_are_no_parquet(tmp_path):
     (tmp_path / "predictions.parquet").write_bytes(b"PAR1 and no more PAR1")
     with pytest.raises(ValueError, match=r"^E202 .*not readable as Parquet"):
         join(tmp_path, tmp_path / "t.csv")
+
+
+def test_rows_of_a_key_need_not_be_told_apart_when_nothing_is_added():
+    with duckdb.connect() as con:
+        con.execute("CREATE TABLE given AS SELECT 'a' AS k FROM range(2)")
+        con.execute("CREATE TABLE input_keys AS SELECT 'a' AS k FROM range(2)")
+        check_told_apart(con)

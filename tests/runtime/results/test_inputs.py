@@ -38,7 +38,7 @@ def digest(text):
     ],
 )
 def test_keys_are_read_as_they_stand(tmp_path, line, key):
-    [(match, found, instance)] = inputs(tmp_path, b"\n" + line + b"\n \n")
+    [(match, found, instance)] = inputs(tmp_path, b"\n" + line + b"\n \n\t\n")
     assert (match, found, instance) == (key, key, line.decode())
 
 
