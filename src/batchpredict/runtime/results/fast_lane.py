@@ -40,44 +40,61 @@ def is_plain_form(form: dict[str, Any]) -> bool:
     a prediction is Python's.
     """
     folded = [name.casefold() for name in form["names"]]
-    reserved = {"error", "line", "filename", "t", "e", "sound", "fits"}
+    reserved = {"error", "line", "filename", "parts", "rest", "cut", "valid"}
+    reserved |= {"raw_key", "t", "e", "sound", "fits"}
     if "explanation" in folded and not attribution_shape(form["explanation"]):
         return False
-    # Each piece is cut out of the rest behind the one before: the SQL grows with their square.
     few = len(folded) <= 12
     return few and len({"", *folded}) == len(folded) + 1 and not reserved & set(folded)
 
 
-def pieces(form: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """Return the SQL of each member's JSON text in ``line``, and what must hold for it to be so.
+def cut_query(form: dict[str, Any], paths: list[str]) -> str:
+    """Return the SQL of the lines, each member's JSON text, and whether they were ``cut`` rightly.
 
     A separator holds a quote without a backslash, so it stands in no JSON text: where it stands
-    once, it is a name of an object.
+    once, it is a name of an object. DuckDB splits texts much faster than it counts characters,
+    as ``substr`` does; and each split is made once, in a query of its own.
     """
     import itertools
     import json
 
     names, comma, colon = form["names"], form["comma"], form["colon"]
     prefix = "{" + json.dumps(names[0]) + colon
-    guards = [f"starts_with(line, {sql_text(prefix)})", "ends_with(line, '}')"]
-    rest, found = f"substr(line, {len(prefix) + 1})", {}
+    split = f"string_split(line, {sql_text(prefix)})"
+    query = f"SELECT line, filename, {split} AS parts FROM {line_reader(paths)}"
+    rest = f"CASE WHEN len(parts) = 2 THEN parts[2] ELSE substr(line, {len(prefix) + 1}) END"
+    cut = f"starts_with(line, {sql_text(prefix)}) AND ends_with(line, '}}')"
+    query = f"SELECT line, filename, {rest} AS rest, {cut} AS cut FROM ({query})"
     for before, name in itertools.pairwise(names):
-        parts = f"string_split({rest}, {sql_text(comma + json.dumps(name) + colon)})"
-        guards.append(f"len({parts}) = 2")
-        found[before], rest = f"{parts}[1]", f"{parts}[2]"
-    found[names[-1]] = f"left({rest}, -1)"
-    return found, guards
+        split = f"string_split(rest, {sql_text(comma + json.dumps(name) + colon)})"
+        found = f"parts[1] AS {sql_name(before)}, parts[2] AS rest, cut AND len(parts) = 2 AS cut"
+        query = f"SELECT * EXCLUDE (rest), {split} AS parts FROM ({query})"
+        query = f"SELECT * EXCLUDE (parts, cut), {found} FROM ({query})"
+    return f"SELECT * EXCLUDE (rest), left(rest, -1) AS {sql_name(names[-1])} FROM ({query})"
 
 
-def echo_guards(column: str) -> list[str]:
+def without(column: str, sign: str, rare: str) -> str:
+    """Return the guard that a text does not hold a sign, looked for by a rare part of it.
+
+    DuckDB stops at each place where the first character stands.
+    """
+    found = f"contains({column}, {sql_text(rare)})"
+    return f"CASE WHEN {found} THEN NOT contains({column}, {sql_text(sign)}) ELSE true END"
+
+
+def echo_guards(column: str, valid: str) -> list[str]:
     """Return the guards of a value that is kept as it stands: JSON as DuckDB reads it.
 
     NaN and infinities, which DuckDB takes for JSON, are for Python to spell out, and so is what is
     nested very deep.
+
+    Args:
+        column: The column of the value.
+        valid: The SQL of ``json_valid`` of it.
     """
     odd = ("NaN", "Infinity", "]" * 12, "}" * 12)
     return [
-        f"json_valid({column})",
+        valid,
         f"ascii({column}) > 32",  # no blank before it, nor behind it
         *(f"NOT ends_with({column}, {sql_text(blank)})" for blank in " \t"),
         *(f"NOT contains({column}, {sql_text(sign)})" for sign in odd),
@@ -93,36 +110,32 @@ def plain_names(column: str) -> str:
 
 
 def key_columns(plan: dict[str, Any]) -> tuple[str, str]:
-    """Return the SQL of the key, and of the guard that it can be read in one way.
+    """Return the SQL of the key's JSON text, and of the guard that it can be read in one way.
 
     Args:
         plan: From ``sniff_lines``.
     """
     import json
 
-    key_field = plan["key_field"]
+    names, key_field = plan["form"]["names"], plan["key_field"]
     literal = r'"[^"\\\x00-\x1f]*"|0|-?[1-9][0-9]*'
-    member = key_member(plan["form"]["names"], key_field)
+    matches = f"regexp_full_match(raw_key, {sql_text(literal)})"
+    member = key_member(names, key_field)
     if member:
-        raw = sql_name(member)
-        return f"trim({raw}, '\"')", f"regexp_full_match({raw}, {sql_text(literal)})"
-    name = json.dumps(key_field)
-    if "instance" not in plan["form"]["names"]:
+        return sql_name(member), matches
+    if "instance" not in names:
         return "NULL", "true"
     if not key_field:
         return "NULL", "false"  # no path of DuckDB leads to a member without a name
-    plain = plain_names("instance")
+    name, plain = json.dumps(key_field), plain_names("instance")
     if not plan["keyed"]:
-        return "NULL", f"NOT contains(instance, {sql_text(name)}) AND {plain}"
+        return "NULL", f"{without('instance', name, name[1:])} AND {plain}"
     path = sql_text(f"$.{name}")
-    raw = (
-        f"CASE WHEN json_valid(instance) THEN CAST(json_extract(instance, {path}) AS VARCHAR) END"
+    raw = f"CASE WHEN valid THEN CAST(json_extract(instance, {path}) AS VARCHAR) END"
+    rare, once = (
+        f"len(string_split(instance, {sql_text(part)})) = 2" for part in (name[1:], name)
     )
-    once = f"len(string_split(instance, {sql_text(name)})) = 2"
-    return (
-        f"trim({raw}, '\"')",
-        f"{plain} AND {once} AND regexp_full_match({raw}, {sql_text(literal)})",
-    )
+    return raw, f"{plain} AND CASE WHEN {rare} THEN true ELSE {once} END AND {matches}"
 
 
 def member_guards(plan: dict[str, Any]) -> list[str]:
@@ -141,7 +154,7 @@ def member_guards(plan: dict[str, Any]) -> list[str]:
         f"regexp_full_match({sql_name(name)}, {sql_text(pattern)})"
         for name, pattern in patterns.items()
     ]
-    return guards + (echo_guards("instance") if "instance" in form["names"] else [])
+    return guards + (echo_guards("instance", "valid") if "instance" in form["names"] else [])
 
 
 def typed_sql(plan: dict[str, Any]) -> tuple[dict[str, str], dict[str, str], list[str]]:
@@ -178,24 +191,26 @@ def fast_query(plan: dict[str, Any], paths: list[str]) -> str:
         plan: From ``sniff_lines``, with a form that ``fast_columns`` knows.
         paths: The files.
     """
-    form = plan["form"]
-    found, guards = pieces(form)
-    key, key_guard = key_columns(plan)
-    guards += [*member_guards(plan), key_guard]
-    cut = ", ".join(f"{sql} AS {sql_name(name)}" for name, sql in found.items())
-    cut = f"SELECT line, filename, {cut} FROM {line_reader(paths)}"
+    names = plan["form"]["names"]
+    raw_key, key_guard = key_columns(plan)
+    guards = ["cut", *member_guards(plan), key_guard]
     typed, sources, typed_guards = typed_sql(plan)
+    valid = "json_valid(instance)" if "instance" in names else "true"
+    query = cut_query(plan["form"], paths)
+    query = f"SELECT *, {valid} AS valid FROM ({query})"
+    query = f"SELECT *, {raw_key} AS raw_key FROM ({query})"
+    query = f"SELECT *, coalesce({' AND '.join(guards)}, false) AS sound FROM ({query})"
     read = ", ".join(f"CASE WHEN sound THEN {sql} END AS {n}" for n, sql in sources.items())
-    read = f"SELECT *, coalesce({' AND '.join(guards)}, false) AS sound, {read} FROM ({cut})"
-    columns = {**typed, "key": key, "prediction": "prediction"}
+    query = f"SELECT *, {read} FROM ({query})"
+    columns = {**typed, "key": "trim(raw_key, '\"')", "prediction": "prediction"}
     columns |= {"extra": extra_object(plan), "source": "parse_filename(filename)"}
-    columns["instance"] = "instance" if "instance" in found else "NULL"
+    columns["instance"] = "instance" if "instance" in names else "NULL"
     listed = ", ".join(
         f"CAST({columns.get(name, 'NULL')} AS {kind}) AS {name}"
         for name, kind in columns_of(plan["kind"], plan["explained"]).items()
     )
     fits = " AND ".join(["sound", *typed_guards])
-    return f"SELECT {listed}, line, coalesce({fits}, false) AS fits FROM ({read})"
+    return f"SELECT {listed}, line, coalesce({fits}, false) AS fits FROM ({query})"
 
 
 def extra_names(plan: dict[str, Any]) -> list[str]:

@@ -69,7 +69,7 @@ def input_query(path: str, key_field: str, keyed: bool) -> str:
     some = " OR ".join(f"contains(line, {sql_text(sign)})" for sign in signs)
     odd = sql_text(r"(?i)[:,\[\s-](?:nan|inf)|,\s*[\]}]")
     strict = f"CASE WHEN {some} THEN NOT regexp_matches(line, {odd}) ELSE true END"
-    sound = " AND ".join([*echo_guards("line"), plain_names("line"), strict])
+    sound = " AND ".join([*echo_guards("line", "json_valid(line)"), plain_names("line"), strict])
     if not keyed:
         return (
             f"SELECT line, NULL AS key, {sound} AS fits, "

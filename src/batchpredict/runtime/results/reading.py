@@ -9,6 +9,7 @@ from batchpredict.runtime.results.lines import line_decoders
 from batchpredict.runtime.results.rows import read_row
 from batchpredict.runtime.results.sieve import (
     count_file_lines,
+    count_line_ends,
     every_line,
     is_plain_file,
     sieve,
@@ -60,18 +61,22 @@ def read_usual(
 ) -> bool:
     """Write the predictions of files whose lines all have the usual form.
 
-    The lines are counted apart: DuckDB 2.0.0 leaves out a long last line without a word.
+    The lines are counted apart: DuckDB 2.0.0 leaves out a long last line without a word. Only
+    when there are blank lines are they counted with more care.
 
     Returns:
         False when a line has not, or was not read; what is written then is no result.
     """
     import logging
+    from concurrent.futures import ThreadPoolExecutor
 
     import duckdb
 
     try:
-        written = write_predictions(con, [chosen(fast_query(plan, paths), plan, True)], target)
-        return written == sum(map(count_file_lines, paths))
+        with ThreadPoolExecutor(1) as pool:
+            ends = pool.map(count_line_ends, paths)
+            written = write_predictions(con, [chosen(fast_query(plan, paths), plan, True)], target)
+        return written == sum(ends) or written == sum(map(count_file_lines, paths))
     except (
         duckdb.InvalidInputException,
         duckdb.ConversionException,
@@ -207,7 +212,7 @@ def write_predictions(con: "duckdb.DuckDBPyConnection", queries: list[str], targ
     query = " UNION ALL ".join(queries)
     form = (
         "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, "
-        "ROW_GROUP_SIZE_BYTES '64MB')"
+        "ROW_GROUP_SIZE_BYTES '64MB', DICTIONARY_SIZE_LIMIT 1000)"
     )
     done = con.execute(f"COPY ({query}) TO {sql_text(target)} {form}").fetchone()
     return int((done or (0,))[0])

@@ -41,6 +41,16 @@ def is_plain_file(path: str) -> bool:
     return not decoder.getstate()[0]
 
 
+def count_line_ends(path: str) -> int:
+    """Count the line feeds of a file, and its last line when it has none."""
+    lines, last = 0, b"\n"
+    with open(path, "rb") as file:
+        while block := file.read(2**18):
+            lines += block.count(b"\n")
+            last = block[-1:]
+    return lines + (last != b"\n")
+
+
 def count_file_lines(path: str) -> int:
     """Count the lines of a file; of several blank lines in a row some may be counted."""
     lines, last = 0, b"\n"
