@@ -17,7 +17,7 @@ from batchpredict.runtime.tables import open_database
 
 @dsl.component(
     base_image=images.PYTHON,
-    packages_to_install=[images.DUCKDB, images.GOOGLE_AUTH, images.REQUESTS],
+    packages_to_install=[images.DUCKDB],
     additional_funcs=carried(
         account,
         check_counts,

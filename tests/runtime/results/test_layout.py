@@ -1,13 +1,9 @@
-import google.auth
-import google.auth.transport.requests
 import pytest
-import requests
 
 from batchpredict.runtime.results.layout import (
     describe_files,
     file_kind,
     list_results,
-    stored_objects,
 )
 
 
@@ -102,60 +98,6 @@ def test_files_are_described_for_the_manifest(tmp_path):
     described = describe_files(str(tmp_path), ["predictions.jsonl"], str(tmp_path))
     nothing = {"generation": None, "md5": None}
     assert described == [{"name": "predictions.jsonl", "bytes": 3, **nothing}]
-
-
-class Answers:
-    """A session that answers with prepared pages and notes the addresses."""
-
-    def __init__(self, *pages):
-        self.pages, self.addresses = list(pages), []
-
-    def __call__(self, _):
-        return self
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        return None
-
-    def get(self, url, timeout):
-        assert timeout
-        self.addresses.append(url)
-        reply = requests.Response()
-        reply.status_code, reply._content = self.pages.pop(0)
-        return reply
-
-
-@pytest.fixture
-def storage(monkeypatch):
-    def answer(*pages):
-        session = Answers(*pages)
-        monkeypatch.setattr(google.auth, "default", lambda **_: (None, None))
-        monkeypatch.setattr(google.auth.transport.requests, "AuthorizedSession", session)
-        return session
-
-    return answer
-
-
-def test_the_generations_of_all_pages_are_known(storage):
-    session = storage(
-        (200, b'{"nextPageToken": "t 1", "items": [{"name": "o/a", "generation": "1"}]}'),
-        (200, b'{"items": [{"name": "o/b", "generation": "2", "md5Hash": "m"}]}'),
-    )
-    found = stored_objects("gs://my-bucket/o/")
-    assert {name: item["generation"] for name, item in found.items()} == {"a": "1", "b": "2"}
-    assert found["b"]["md5Hash"] == "m"
-    first, second = session.addresses
-    assert first.startswith("https://storage.googleapis.com/storage/v1/b/my-bucket/o?prefix=o%2F&")
-    assert second.endswith("&pageToken=t+1")
-
-
-@pytest.mark.parametrize("page", [(403, b"{}"), (200, b"no json"), (200, b'{"items": [{}]}')])
-def test_without_the_right_to_list_there_are_no_generations(storage, caplog, page):
-    storage(page)
-    assert stored_objects("gs://my-bucket/o") == {}
-    assert "the generations of the objects in gs://my-bucket/o are not known" in caplog.text
 
 
 def test_explanations_and_predictions_must_be_as_many(tmp_path):

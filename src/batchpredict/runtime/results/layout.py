@@ -1,5 +1,6 @@
 """The files that a batch prediction job leaves, sorted by what they are."""
 
+from batchpredict.runtime.results.generations import stored_objects
 from batchpredict.runtime.shards import read_lines
 
 
@@ -188,40 +189,3 @@ def describe_files(folder: str, names: list[str], uri: str) -> list[dict[str, ob
         }
         for name in names
     ]
-
-
-def stored_objects(uri: str) -> dict[str, dict[str, str]]:
-    """Return what Cloud Storage says of the objects of a folder, by base name.
-
-    A step may lack the right to list: the manifest then goes without generations, with a warning.
-
-    Args:
-        uri: ``gs://bucket/folder``.
-    """
-    import logging
-    from urllib.parse import quote, urlencode
-
-    import google.auth
-    from google.auth.transport.requests import AuthorizedSession
-
-    bucket, _, prefix = uri.removeprefix("gs://").partition("/")
-    prefix = prefix.rstrip("/") + "/"
-    fields = "nextPageToken,items(name,generation,md5Hash)"
-    query = {"prefix": prefix, "delimiter": "/", "fields": fields}
-    found: dict[str, dict[str, str]] = {}
-    try:
-        scope = "https://www.googleapis.com/auth/devstorage.read_only"
-        credentials, _ = google.auth.default(scopes=[scope])
-        url = f"https://storage.googleapis.com/storage/v1/b/{quote(bucket, safe='')}/o"
-        with AuthorizedSession(credentials) as session:
-            while True:
-                reply = session.get(f"{url}?{urlencode(query)}", timeout=60)
-                reply.raise_for_status()
-                page = reply.json()
-                found.update({item["name"].rpartition("/")[2]: item for item in page["items"]})
-                if not page.get("nextPageToken"):
-                    return found
-                query["pageToken"] = page["nextPageToken"]
-    except (OSError, ValueError, KeyError, google.auth.exceptions.GoogleAuthError) as error:
-        logging.warning("the generations of the objects in %s are not known: %s", uri, error)
-        return {}

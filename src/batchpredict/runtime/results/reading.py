@@ -211,8 +211,8 @@ def write_predictions(con: "duckdb.DuckDBPyConnection", queries: list[str], targ
     """Write the rows of queries with the same columns to one Parquet file, and count them."""
     query = " UNION ALL ".join(queries)
     form = (
-        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 40960, "
-        "ROW_GROUP_SIZE_BYTES '64MB', DICTIONARY_SIZE_LIMIT 1000)"
+        "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 20480, "
+        "ROW_GROUP_SIZE_BYTES '32MB', DICTIONARY_SIZE_LIMIT 1000)"
     )
     done = con.execute(f"COPY ({query}) TO {sql_text(target)} {form}").fetchone()
     return int((done or (0,))[0])
