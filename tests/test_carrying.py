@@ -8,7 +8,7 @@ import pytest
 
 from batchpredict.carrying import carried
 from batchpredict.errors import RunError
-from batchpredict.runtime import model_files, smoke, vertex_api
+from batchpredict.runtime import model_files, report_template, smoke, vertex_api
 
 
 def names(*functions: object) -> list[str]:
@@ -37,6 +37,16 @@ def test_of_a_docstring_the_first_line_goes_along() -> None:
     assert source.count('"""') == 2
     assert ast.get_docstring(ast.parse(source).body[0]) in whole  # type: ignore[arg-type,operator]
     assert len(source) < len(whole)
+
+
+def test_the_indent_is_halved_but_not_within_texts() -> None:
+    whole = report_template.report_template
+    [function] = carried(whole)
+    before, after = ast.parse(inspect.getsource(whole)), ast.parse(inspect.getsource(function))
+    assert ast.dump(before) == ast.dump(after)
+    lines = inspect.getsource(function).splitlines()
+    assert lines[1].startswith('  """')
+    assert inspect.getsource(whole).splitlines()[3:] == lines[3:]  # the page
 
 
 def test_the_order_is_that_of_the_sources() -> None:

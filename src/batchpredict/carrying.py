@@ -5,6 +5,7 @@ import dis
 import inspect
 import linecache
 import textwrap
+import tokenize
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -44,16 +45,14 @@ def carried(*functions: Callable[..., Any]) -> list[Callable[..., Any]]:
 
 
 def abridged(function: FunctionType) -> FunctionType:
-    """Return a copy of a function whose source has one line of docstring."""
+    """Return a copy of a function with a shorter source: a line of docstring, half the indent."""
     source = textwrap.dedent(inspect.getsource(function))
-    body = ast.parse(source).body[0].body[0]  # type: ignore[attr-defined]
-    if not isinstance(body, ast.Expr) or not isinstance(body.value, ast.Constant):
-        return function
-    lines = source.splitlines(keepends=True)
-    first = lines[body.lineno - 1].rstrip()
-    if body.end_lineno != body.lineno:
-        first += '"""'
-    lines[body.lineno - 1 : body.end_lineno] = [first + "\n"]
+    lines = narrowed(source)
+    definition = ast.parse(source).body[0]
+    said = ast.get_docstring(definition, clean=False)  # type: ignore[arg-type]
+    if said and "\n" in said:
+        text = definition.body[0]  # type: ignore[attr-defined]
+        lines[text.lineno - 1 : text.end_lineno] = [lines[text.lineno - 1].rstrip() + '"""\n']
     name = f"<carried {function.__module__}.{function.__qualname__}>"
     # KFP asks inspect for the source, and inspect asks here before it looks for a file.
     linecache.cache[name] = (0, None, lines, name)
@@ -61,6 +60,15 @@ def abridged(function: FunctionType) -> FunctionType:
     exec(compile("".join(lines), name, "exec"), namespace)
     copy: FunctionType = namespace[function.__name__]
     return copy
+
+
+def narrowed(source: str) -> list[str]:
+    """Return the lines of a source with half the indent, but for those that begin in a text."""
+    lines = source.splitlines(keepends=True)
+    tokens = tokenize.generate_tokens(iter(lines).__next__)
+    within = {line for it in tokens for line in range(it.start[0], it.end[0])}
+    indents = [0 if n in within else len(it) - len(it.lstrip(" ")) for n, it in enumerate(lines)]
+    return [line[indent // 2 :] for line, indent in zip(lines, indents, strict=True)]
 
 
 def _called(function: FunctionType) -> list[FunctionType]:
