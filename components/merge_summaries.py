@@ -56,8 +56,8 @@ def merge_summaries(
         output_directory: Folder of the output, which the job reports as
             outputInfo.gcsOutputDirectory.
         batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder.
-        instances: The JSON Lines that were predicted. With them every input row is accounted for:
-            predicted, failed or missing.
+        instances: The rows that were predicted, JSON Lines or (by its name) CSV. With them every
+            input row is accounted for: predicted, failed or missing.
         included_fields: The fields that the model got, in order, when it got lists and there are
             no keys to match rows by; all when empty.
         max_failed: Failed rows to accept: 0 none, below 1 a share of the input, else a number.

@@ -38,7 +38,7 @@ def parse_in_parallel(
     Args:
         output_directory: Folder of the output, which the job reports as
             outputInfo.gcsOutputDirectory.
-        instances: The JSON Lines that were predicted.
+        instances: The rows that were predicted, JSON Lines or (by its name) CSV.
         parallelism: The most steps that read; a file is never cut.
         kind: What the predictions are, as for parse_predictions.
         key_field: The field of an instance that tells it apart.

@@ -61,8 +61,8 @@ def parse_predictions(
             outputInfo.gcsOutputDirectory.
         batchpredictionjob: The job, as ModelBatchPredictOp gives it; instead of the folder. For a
             job that writes to BigQuery see fetch_bigquery_output.
-        instances: The JSON Lines that were predicted. With them every input row is accounted for:
-            predicted, failed or missing.
+        instances: The rows that were predicted, JSON Lines or (by its name) CSV. With them every
+            input row is accounted for: predicted, failed or missing.
         kind: What the predictions are: custom, classification, detection, segmentation,
             extraction, sentiment, video, regression, forecast, embedding, gemini; auto tells it
             by most of the first rows.

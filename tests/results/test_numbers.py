@@ -35,6 +35,23 @@ def test_numbers_are_the_nearest_double(parse):
     assert {key: bits(value[0]) for key, value in lists.column("vector").items()} == NEAREST
 
 
+@pytest.mark.parametrize(
+    ("text", "noted"),
+    [
+        ("9007199254740993", True),
+        ("9007199254740993.0", True),
+        ("-9007199254740993.000", True),
+        ("9007199254740993.1", False),  # a fraction is the nearest double, as all are
+        ("9007199254740992.0", False),
+        ("9007199254740993.0e0", False),
+    ],
+)
+def test_an_integer_that_a_double_does_not_hold_is_noted(parse, text, noted):
+    row = parse(line("a", text)).row
+    assert ("more digits" in row.get("note", "")) == noted
+    assert row["prediction"] == text
+
+
 def test_scores_are_bit_exact(parse):
     numbers = ["0.61803398874989485", "0.38196601125010515", "1.4142135e-11", "2.2360679E-4"]
     parsed = parse(line("a", f"[{','.join(numbers)}]"), labels=["a", "b", "c", "d"])

@@ -65,7 +65,7 @@ def find_aliases(
     Args:
         con: The scratch database with ``counted``.
         scratch: Folder for intermediate files.
-        plan: From ``sniff_lines``.
+        plan: From ``sniff_lines``, with ``texts``: whether the input tells no types.
         included: The fields that the model got, in order; all but the key when empty.
     """
     import hashlib
@@ -90,7 +90,7 @@ def find_aliases(
                         text = bare_request(text)
                     elif side == "inputs":
                         text = as_echoed(text, echo, plan["key_field"], included)
-                    text = as_texts(text) if echo["texts"] else text
+                    text = as_texts(text) if echo["texts"] or plan["texts"] else text
                     known = hashlib.md5(spell(text).encode()).hexdigest()
                     file.write(json.dumps({"match": match, "known": known}) + "\n")
     columns = {"match": "VARCHAR", "known": "VARCHAR"}

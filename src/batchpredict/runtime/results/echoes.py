@@ -71,7 +71,10 @@ def as_texts(instance: str) -> str:
         return str(int(number)) if number.is_integer() else repr(number)
 
     try:
-        return json.dumps(text_of_value(json.loads(instance)))
+        value = json.loads(instance)
+        if isinstance(value, list):  # the fields, as a model gets them with instance type array
+            return json.dumps([text_of_value(part) for part in value])
+        return json.dumps(text_of_value(value))
     except (ValueError, RecursionError):
         return instance
 

@@ -8,7 +8,7 @@ from batchpredict.runtime.results.accounting import (
     reconcile,
     write_failures,
 )
-from batchpredict.runtime.results.inputs import load_inputs
+from batchpredict.runtime.results.inputs import as_json_lines, load_inputs
 from batchpredict.runtime.results.summaries import describe_counts, describe_output
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def account(
         output: ``predictions`` (Parquet files) and ``failed`` (JSON Lines), ``files``,
             ``unknown_files`` and ``error_statistics``.
         plan: From ``sniff_lines``.
-        instances: Path of the rows that were predicted, "" when they are not known.
+        instances: Path of the rows that were predicted, JSON Lines or CSV, "" when they are not
+            known.
         included: The fields that the model got, in order; all but the key when empty.
         scratch: Folder for intermediate files.
         failures: Path of the failures to write.
@@ -42,6 +43,8 @@ def account(
     con.execute("RESET disabled_optimizers")
     con.execute("SET memory_limit = '2GB'")  # beyond it DuckDB spills into the scratch folder
     key_field = plan["key_field"]
+    plan = {**plan, "texts": instances.endswith(".csv")}  # whose cells have no types
+    instances = as_json_lines(con, instances, scratch)
     keyed = shows_keys(instances, key_field) if plan["keyed"] is None else plan["keyed"]
     load_output(con, output["predictions"], output["failed"], keyed)
     if instances:

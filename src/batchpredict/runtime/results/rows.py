@@ -149,7 +149,7 @@ def rounded(raw: str, row: dict[str, Any]) -> str | None:
     if not typed or not re.search(r"\d{16}", raw):
         return None
     bare = re.sub(r'"(?:[^"\\]|\\.)*"', "", raw)
-    integers = re.findall(r"(?<![\d.eE+\-])-?\d{16,}(?![\d.eE])", bare)
+    integers = re.findall(r"(?<![\d.eE+\-])-?\d{16,}(?=\.0+(?!\d|[eE])|(?![\d.eE]))", bare)
     lost = [text for text in integers if int(float(text)) != int(text)]
     return f"{lost[0][:40]} has more digits than a number column holds" if lost else None
 
