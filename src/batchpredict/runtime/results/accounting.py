@@ -36,13 +36,12 @@ def count_matches(con: "duckdb.DuckDBPyConnection", aliases: bool) -> None:
     """Make the table ``counted``: of each match how often it was given, predicted and failed.
 
     Args:
-        con: The scratch database with ``inputs``, ``predicted`` and ``failed``.
+        con: The scratch database with ``asked`` and ``answers``.
         aliases: Whether some matches go by another name in the table ``aliases``.
     """
-    sides = [("inputs", 1, 0, 0), ("predicted", 0, 1, 0), ("failed", 0, 0, 1)]
-    rows = " UNION ALL ".join(
-        f"SELECT match, {i} AS i, {p} AS p, {f} AS f FROM {side} WHERE match IS NOT NULL"
-        for side, i, p, f in sides
+    rows = (
+        "SELECT match, 1 AS i, 0 AS p, 0 AS f FROM asked WHERE match IS NOT NULL UNION ALL "
+        "SELECT match, 0, p, f FROM answers WHERE match IS NOT NULL"
     )
     if aliases:
         rows = (
@@ -133,7 +132,8 @@ def reconcile(
     other output row answers.
 
     Args:
-        con: The scratch database with ``predicted``, ``failed`` and ``inputs``; gets ``counted``.
+        con: The scratch database with ``predicted``, ``failed``, ``inputs`` and ``asked``; gets
+            ``answers``, the matches of the output, and ``counted``.
         keyed: Whether rows are matched by key; else by instance.
         scratch: Folder for intermediate files.
         plan: From ``sniff_lines``.
@@ -144,6 +144,10 @@ def reconcile(
         input row, ``duplicate`` ones of an input row that has its answer, ``unkeyed`` failures.
     """
     con.execute("CREATE OR REPLACE TABLE aliases (match VARCHAR, known VARCHAR)")
+    con.execute(
+        "CREATE OR REPLACE TABLE answers AS SELECT match, 1 AS p, 0 AS f FROM predicted "
+        "UNION ALL SELECT match, 0, 1 FROM failed"
+    )
     count_matches(con, False)
     if not keyed and count_rows(con, "counted", "given <> good + bad"):
         con.execute("DROP TABLE aliases")
@@ -156,8 +160,8 @@ def reconcile(
         "coalesce(sum(greatest(good + bad - given, 0)) FILTER (given > 0), 0) FROM counted"
     ).fetchone()
     given, predicted, failed, unexpected, duplicate = (int(n) for n in sums or (0,) * 5)
-    unkeyed = count_rows(con, "failed", "match IS NULL")
-    nameless = unkeyed + count_rows(con, "predicted", "match IS NULL")
+    unkeyed = count_rows(con, "answers", "match IS NULL AND f = 1")
+    nameless = count_rows(con, "answers", "match IS NULL")
     found = {"input": given, "predicted": predicted, "failed": failed, "unexpected": unexpected}
     return share_nameless({**found, "duplicate": duplicate, "unkeyed": unkeyed}, nameless)
 

@@ -56,6 +56,9 @@ def load_inputs(
 ) -> None:
     """Make the view ``inputs`` (``match``, ``key``, ``instance``) of the rows that were predicted.
 
+    What rows are matched by is worked out once, into the table ``asked``; the view, which does it
+    again, is for the few rows that are shown.
+
     Args:
         con: The scratch database.
         path: JSON Lines, as the batch prediction read them.
@@ -80,10 +83,15 @@ def load_inputs(
         plain = os.path.join(scratch, "inputs-plain.jsonl")
         write_inputs((line for _, line in sieve(path, plain)), path, key_field, keyed, odd)
     query = input_query(plain, key_field, keyed)
-    rows = con.execute(f"SELECT line FROM ({query}) WHERE NOT fits")
+    con.execute(
+        "CREATE TABLE asked AS SELECT CASE WHEN fits THEN match END AS match, "
+        f"CASE WHEN NOT fits THEN line END AS odd FROM ({query})"
+    )
+    rows = con.execute("SELECT odd FROM asked WHERE odd IS NOT NULL")
     while lines := rows.fetchmany(1000):
         write_inputs([line.encode() for (line,) in lines], path, key_field, keyed, odd)
     columns = {"match": "VARCHAR", "key": "VARCHAR", "instance": "VARCHAR"}
+    con.execute(f"INSERT INTO asked SELECT match, NULL FROM {row_reader(odd, columns)}")
     con.execute(
         f"CREATE VIEW inputs AS SELECT match, key, line AS instance FROM ({query}) WHERE fits "
         f"UNION ALL SELECT * FROM {row_reader(odd, columns)}"
