@@ -32,6 +32,7 @@ from kfp import dsl  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 DATASET = ROOT / "examples" / "penguins.csv"
+NAME = "train-and-batch-predict"
 STEPS = {
     "split": ("split-dataset",),
     "train": ("train-model",),
@@ -89,117 +90,141 @@ def direct_in_another_process(environment: Mapping[str, str], runs: int) -> list
     return list(json.loads(done.stdout))
 
 
-def run_directly(folder: Path) -> Times:
-    """Call the components' own functions in this process; return their times."""
-    import joblib
-    import numpy as np
+class _DirectRun:
+    """The components' own functions, called one after another in this process, and their times."""
 
-    from batchpredict.components.check_model import check_model
-    from batchpredict.components.evaluate_predictions import evaluate_predictions
-    from batchpredict.components.find_or_create_endpoint import find_or_create_endpoint
-    from batchpredict.components.gate import gate
-    from batchpredict.components.parse_predictions import parse_predictions
-    from batchpredict.components.predict_once import predict_once
-    from batchpredict.components.split_dataset import split_dataset
-    from batchpredict.components.train_model import train_model
-    from batchpredict.local import LOCATION, PROJECT
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.times: Times = {}
+        names = ("train", "test", "instances", "predictions", "failures")
+        self.tables = {name: self.artifact(dsl.Dataset, name) for name in names}
+        self.model = self.artifact(dsl.Model, "model")
+        self.shards = folder / "shards"
 
-    name, place = "train-and-batch-predict", {"project": PROJECT, "location": LOCATION}
-    times: Times = {}
+    def artifact(self, kind: Any, name: str) -> Any:
+        return kind(name=name, uri=str(self.folder / name))
 
-    def timed(name: str, call: Callable[[], Any]) -> Any:
+    def timed(self, name: str, call: Callable[..., Any], **arguments: Any) -> Any:
         started = time.perf_counter()
-        result = call()
-        times[name] = time.perf_counter() - started
+        result = call(**arguments)
+        self.times[name] = time.perf_counter() - started
         return result
 
-    def artifact(kind: Any, name: str) -> Any:
-        return kind(name=name, uri=str(folder / name))
+    def run(self) -> Times:
+        """Take all steps; return the seconds of each and of all."""
+        split = self.split()
+        trained = self.train(split)
+        self.upload(trained)
+        self.timed("batch predict", self.predict, features=split.feature_columns)
+        self.parse(trained)
+        evaluated = self.evaluate(split, trained)
+        self.gate(evaluated)
+        self.timed("deploy", self.deploy, features=split.feature_columns)
+        self.times["wall time"] = sum(self.times.values())
+        return self.times
 
-    tables = {name: artifact(dsl.Dataset, name) for name in ("train", "test", "instances")}
-    split = timed(
-        "split",
-        lambda: split_dataset.python_func(
-            dataset=dsl.Dataset(uri=str(DATASET)), **tables, target_column="species"
-        ),
-    )
-    model = artifact(dsl.Model, "model")
-    trained = timed(
-        "train",
-        lambda: train_model.python_func(
-            train=tables["train"],
-            model=model,
+    def split(self) -> Any:
+        from batchpredict.components.split_dataset import split_dataset
+
+        tables = {name: self.tables[name] for name in ("train", "test", "instances")}
+        dataset = dsl.Dataset(uri=str(DATASET))
+        call = split_dataset.python_func
+        return self.timed("split", call, dataset=dataset, **tables, target_column="species")
+
+    def train(self, split: Any) -> Any:
+        from batchpredict.components.train_model import train_model
+
+        return self.timed(
+            "train",
+            train_model.python_func,
+            train=self.tables["train"],
+            model=self.model,
             target_column="species",
             feature_columns=split.feature_columns,
             task=split.task,
-        ),
-    )
-    timed(
-        "upload",
-        lambda: check_model.python_func(
-            model=model,
-            unmanaged_model=artifact(dsl.Artifact, "unmanaged"),
-            parent_model=artifact(dsl.Artifact, "parent"),
-            display_name=name,
-            serving_container_image_uri=trained.serving_image,
-            **place,
-        ),
-    )
-    shards = folder / "shards"
-    shards.mkdir()
-
-    def predict() -> None:
-        with open(tables["instances"].path) as lines:
-            rows = [json.loads(line) for line in lines]
-        values = [[row[name] for name in split.feature_columns] for row in rows]
-        predictions = joblib.load(Path(model.path) / "model.joblib").predict(np.asarray(values))
-        with (shards / "prediction.results-00000-of-00001").open("w") as out:
-            for row, prediction in zip(rows, predictions, strict=True):
-                out.write(json.dumps({"key": row["key"], "prediction": prediction}) + "\n")
-        (shards / "prediction.errors_stats-00000-of-00001").touch()
-
-    timed("batch predict", predict)
-    predictions = artifact(dsl.Dataset, "predictions")
-    timed(
-        "parse",
-        lambda: parse_predictions.python_func(
-            output_directory=dsl.Artifact(uri=str(shards)),
-            predictions=predictions,
-            failures=artifact(dsl.Dataset, "failures"),
-            summary=artifact(dsl.Artifact, "summary"),
-            metrics=artifact(dsl.Metrics, "parse-metrics"),
-            report=artifact(dsl.Markdown, "parse-report"),
-            instances=tables["instances"],
-            labels=trained.labels,
-        ),
-    )
-    evaluated = timed(
-        "evaluate",
-        lambda: evaluate_predictions.python_func(
-            predictions=predictions,
-            truth=tables["test"],
-            target_column="species",
-            task=split.task,
-            metrics=artifact(dsl.Metrics, "metrics"),
-            classification_metrics=artifact(dsl.ClassificationMetrics, "classification"),
-            report=artifact(dsl.HTML, "report"),
-            labels=trained.labels,
-        ),
-    )
-    timed("gate", lambda: gate.python_func(scores=evaluated.scores))
-    endpoint = artifact(dsl.Artifact, "endpoint")
-
-    def deploy() -> None:
-        find_or_create_endpoint.python_func(endpoint=endpoint, display_name=name, **place)
-        predict_once.python_func(
-            endpoint=endpoint,
-            instances=tables["instances"],
-            feature_columns=split.feature_columns,
         )
 
-    timed("deploy", deploy)
-    times["wall time"] = sum(times.values())
-    return times
+    def upload(self, trained: Any) -> None:
+        from batchpredict.components.check_model import check_model
+
+        self.timed(
+            "upload",
+            check_model.python_func,
+            model=self.model,
+            unmanaged_model=self.artifact(dsl.Artifact, "unmanaged"),
+            parent_model=self.artifact(dsl.Artifact, "parent"),
+            display_name=NAME,
+            serving_container_image_uri=trained.serving_image,
+            **place(),
+        )
+
+    def predict(self, features: list[str]) -> None:
+        """Write what the service would write."""
+        import joblib
+        import numpy as np
+
+        self.shards.mkdir()
+        with open(self.tables["instances"].path) as lines:
+            rows = [json.loads(line) for line in lines]
+        values = np.asarray([[row[name] for name in features] for row in rows])
+        predictions = joblib.load(Path(self.model.path) / "model.joblib").predict(values)
+        with (self.shards / "prediction.results-00000-of-00001").open("w") as out:
+            for row, prediction in zip(rows, predictions, strict=True):
+                out.write(json.dumps({"key": row["key"], "prediction": prediction}) + "\n")
+        (self.shards / "prediction.errors_stats-00000-of-00001").touch()
+
+    def parse(self, trained: Any) -> None:
+        from batchpredict.components.parse_predictions import parse_predictions
+
+        tables = {name: self.tables[name] for name in ("predictions", "failures", "instances")}
+        self.timed(
+            "parse",
+            parse_predictions.python_func,
+            output_directory=dsl.Artifact(uri=str(self.shards)),
+            summary=self.artifact(dsl.Artifact, "summary"),
+            metrics=self.artifact(dsl.Metrics, "parse-metrics"),
+            report=self.artifact(dsl.Markdown, "parse-report"),
+            labels=trained.labels,
+            **tables,
+        )
+
+    def evaluate(self, split: Any, trained: Any) -> Any:
+        from batchpredict.components.evaluate_predictions import evaluate_predictions
+
+        return self.timed(
+            "evaluate",
+            evaluate_predictions.python_func,
+            predictions=self.tables["predictions"],
+            truth=self.tables["test"],
+            target_column="species",
+            task=split.task,
+            metrics=self.artifact(dsl.Metrics, "metrics"),
+            classification_metrics=self.artifact(dsl.ClassificationMetrics, "classification"),
+            report=self.artifact(dsl.HTML, "report"),
+            labels=trained.labels,
+        )
+
+    def gate(self, evaluated: Any) -> None:
+        from batchpredict.components.gate import gate
+
+        self.timed("gate", gate.python_func, scores=evaluated.scores)
+
+    def deploy(self, features: list[str]) -> None:
+        """Find the endpoint and ask it once; deploying is Google's component."""
+        from batchpredict.components.find_or_create_endpoint import find_or_create_endpoint
+        from batchpredict.components.predict_once import predict_once
+
+        endpoint = self.artifact(dsl.Artifact, "endpoint")
+        find_or_create_endpoint.python_func(endpoint=endpoint, display_name=NAME, **place())
+        predict_once.python_func(
+            endpoint=endpoint, instances=self.tables["instances"], feature_columns=features
+        )
+
+
+def place() -> dict[str, str]:
+    from batchpredict.local import LOCATION, PROJECT
+
+    return {"project": PROJECT, "location": LOCATION}
 
 
 def medians(samples: list[Times]) -> Times:
@@ -239,7 +264,7 @@ def run_all_directly(runs: int) -> list[Times]:
         for number in range(runs + 1):
             folder = Path(name) / str(number)
             folder.mkdir()
-            samples.append(run_directly(folder))
+            samples.append(_DirectRun(folder).run())
     return samples[1:]
 
 
