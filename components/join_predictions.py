@@ -9,13 +9,14 @@ from batchpredict import images
 from batchpredict.carrying import carried
 from batchpredict.runtime.joining import (
     check_names,
+    columns_added,
     load_given,
     match_by_instance,
-    match_by_key,
     pair_rows,
     write_joined,
 )
 from batchpredict.runtime.joining_inputs import load_input
+from batchpredict.runtime.joining_keys import match_by_key
 from batchpredict.runtime.tables import count_rows, open_database
 
 
@@ -24,6 +25,7 @@ from batchpredict.runtime.tables import count_rows, open_database
     packages_to_install=[images.DUCKDB],
     additional_funcs=carried(
         check_names,
+        columns_added,
         count_rows,
         load_given,
         load_input,
@@ -45,8 +47,10 @@ def join_predictions(
     """Add the predictions to the table that was predicted, in the table's own order.
 
     Every row of the table is in the output exactly once; one without a prediction has nulls in the
-    added columns. Where a key stands more than once, its predictions must be the same. The n-th
-    row of an equal instance gets its n-th prediction. One that is left over is an error.
+    added columns. Where a key stands more than once, its predictions must be the same; when they
+    are fewer than its rows, and these differ, nobody can tell which row was not predicted: all of
+    them get nulls, and note says why. The n-th row of an equal instance gets its n-th prediction.
+    One that is left over is an error.
 
     Args:
         predictions: Parquet, as parse_predictions writes it.
@@ -64,7 +68,9 @@ def join_predictions(
         prefix: Put before the names of the added columns.
 
     Returns:
-        joined: Parquet: the columns of the table, then the added ones.
+        joined: Parquet: the columns of the table, then the added ones. Metadata: rows,
+            rows_with_prediction, rows_in_doubt (without a prediction, as nobody can tell whether
+            it is theirs).
         rows: Number of rows of the table, and of the output.
         rows_with_prediction: How many of them have a prediction.
     """
@@ -77,15 +83,18 @@ def join_predictions(
     with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
         shown, lines = load_input(con, table.uri, table.path, key_column, scratch)
         chosen = load_given(con, predictions.uri, predictions.path, columns, match)
-        added = [prefix + name for name in chosen]
-        check_names(list(shown.values()), added)
+        doubtful = 0
         if key_column:
-            match_by_key(con, next(name for name, to in shown.items() if to == key_column))
+            key = next(name for name, to in shown.items() if to == key_column)
+            doubtful = match_by_key(con, key, lines)
         else:
             match_by_instance(con, list(shown), lines)
+        added = columns_added(chosen, prefix, doubtful > 0, bool(columns))
+        check_names(list(shown.values()), list(added))
         rows, matched = count_rows(con, "input"), pair_rows(con, match)
         write_joined(con, shown, added, joined.path)
-    joined.metadata.update(rows=rows, rows_with_prediction=matched)
+    counts = {"rows": rows, "rows_with_prediction": matched, "rows_in_doubt": doubtful}
+    joined.metadata.update(counts)
     logging.info("%d of %d rows have a prediction", matched, rows)
     outputs = namedtuple("Outputs", "rows rows_with_prediction")
     return outputs(rows, matched)

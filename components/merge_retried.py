@@ -96,11 +96,13 @@ def merge_retried(
         }
         with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
             for name, table in tables.items():
-                open_result(con, name, table.uri, table.path, ["key", "instance"])
+                told = ["key", "instance", *["source"] * name.endswith("failures")]
+                open_result(con, name, table.uri, table.path, told)
             join_tables(con)
             counts = merge_counts(con, first, second)
             keyed = first["matched_by"] == second["matched_by"] == "key"
-            check_retried(con, scratch, "key" if keyed else "instance", key_field, included_fields)
+            by, kind = "key" if keyed else "instance", first["kind"]
+            check_retried(con, scratch, by, kind, key_field, included_fields)
             write_merged(con, predictions.path, failures.path)
             content = join_summaries(con, first, second, counts)
         predictions.metadata.update(rows=counts["predicted"], kind=content["kind"])
@@ -113,4 +115,4 @@ def merge_retried(
     for name, number in counts.items():
         metrics.log_metric(name, number)
     logging.info("%s", counts)
-    check_counts(counts, max_failed, max_missing)
+    check_counts(counts, max_failed, max_missing, failures.uri)

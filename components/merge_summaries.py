@@ -93,6 +93,6 @@ def merge_summaries(
         )
     counts = content["counts"]
     write_results(content, metrics, predictions, report.path, summary.path)
-    check_counts(counts, max_failed, max_missing)
+    check_counts(counts, max_failed, max_missing, failures.uri)
     done = namedtuple("Outputs", "predicted failed missing")
     return done(counts["predicted"], counts["failed"], counts["missing"])

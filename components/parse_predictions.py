@@ -110,6 +110,6 @@ def parse_predictions(
         content = account(con, output, plan, known, included_fields, scratch, failures.path)
     counts = content["counts"]
     write_results(content, metrics, predictions, report.path, summary.path)
-    check_counts(counts, max_failed, max_missing)
+    check_counts(counts, max_failed, max_missing, failures.uri)
     done = namedtuple("Outputs", "predicted failed missing")
     return done(counts["predicted"], counts["failed"], counts["missing"])

@@ -54,7 +54,7 @@ def select_failed_instances(
         rows: Number of rows to predict again.
         key_field: The field that was used.
         kind: Kind of the first result, to parse the second one alike; auto when it has no
-            predictions.
+            predictions and nobody said the kind.
     """
     import logging
     import tempfile
@@ -64,12 +64,13 @@ def select_failed_instances(
     field = job_key_field or key_field
     told = read_summary(summary.path)
     with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
-        open_result(con, "failures", failures.uri, failures.path, ["key", "instance"])
+        open_result(con, "failures", failures.uri, failures.path, ["key", "instance", "source"])
         choose_lines(con, scratch, instances.path, field, included_fields, told)
         rows = count_rows(con, "chosen")
         write_chosen(con, instances.path, retry_instances.path)
     retry_instances.metadata["rows"] = rows
     logging.info("%d of %d rows to predict again", rows, told["counts"]["input"])
     outputs = namedtuple("Outputs", "retry_uris rows key_field kind")
-    kind = told["kind"] if told["counts"]["predicted"] else "auto"
+    # Without predictions the kind is custom unless the user gave one.
+    kind = told["kind"] if told["counts"]["predicted"] or told["kind"] != "custom" else "auto"
     return outputs([retry_instances.uri], rows, field, kind)

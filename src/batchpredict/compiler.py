@@ -19,7 +19,7 @@ import batchpredict.pipelines
 from batchpredict.errors import RunError, UsageError
 from batchpredict.pipeline_files import unknown
 
-MAX_SOURCE_BYTES = 120_000  # Linux passes at most 128 KiB in one argument, and KFP uses one
+MAX_SOURCE_BYTES = 128_000  # Linux passes at most 128 KiB in one argument, and KFP uses one
 
 READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 

@@ -8,6 +8,7 @@ from google_cloud_pipeline_components.v1.batch_predict_job import ModelBatchPred
 from kfp import compiler, dsl
 from runtime.results.test_bigquery_server import DATASET, PROJECT, Tables, field
 
+from batchpredict.compiler import MAX_SOURCE_BYTES
 from batchpredict.components.fetch_bigquery_output import fetch_bigquery_output
 from batchpredict.components.parse_predictions import parse_predictions
 
@@ -163,7 +164,7 @@ def test_it_stands_between_googles_component_and_the_parser(tmp_path):
 
 def test_the_source_carries_all_that_the_step_needs(tmp_path):
     source = fetch_bigquery_output.component_spec.implementation.container.command[-1]
-    assert len(source.encode()) < 120_000
+    assert len(source.encode()) < MAX_SOURCE_BYTES
     assert "batchpredict." not in source
     namespace = {}
     exec(compile(source, "<component>", "exec"), namespace)

@@ -197,7 +197,8 @@ def test_e276_a_row_that_failed_was_not_retried(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("instance", "passes"), [("[2.0]", True), ('{"b":2, "id": 9}', True), ("[1]", False)]
+    ("instance", "passes"),
+    [("[2.0]", True), ('{"b":2}', True), ('{"b":2, "id": 9}', False), ("[1]", False)],
 )
 def test_e276_by_instance(tmp_path, instance, passes):
     """The first failure names the input line, the second output shows what the model got."""

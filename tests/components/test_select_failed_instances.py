@@ -12,14 +12,14 @@ from rounds import FAILURES, make_counts, write_summary, write_table
 from batchpredict.components.select_failed_instances import select_failed_instances
 
 
-def select(folder, content, failures, counts, matched_by="key", **parameters):
+def select(folder, content, failures, counts, matched_by="key", kind="custom", **parameters):
     """Run the step; return what it returns and the lines that it wrote."""
     path = Path(folder) / "instances.jsonl"
     path.write_bytes(content)
     target = dsl.Dataset(uri=str(Path(folder) / "retry"))
     outputs = select_failed_instances.python_func(
         failures=write_table(Path(folder) / "f.parquet", failures, FAILURES),
-        summary=write_summary(Path(folder) / "s.json", counts, matched_by=matched_by),
+        summary=write_summary(Path(folder) / "s.json", counts, matched_by=matched_by, kind=kind),
         instances=dsl.Dataset(uri=str(path)),
         retry_instances=target,
         **parameters,
@@ -107,6 +107,37 @@ def test_a_list_is_what_the_model_got_of_an_object_without_its_key(tmp_path):
     assert written == content.splitlines(keepends=True)[1:]
 
 
+ECHOES = {
+    # As the output repeats it, and two input lines: the first one predicted, the second failed.
+    "gemini": (
+        '{"contents": [{"parts": [{"text": "b", "file_data": null}]}], "tools": null}',
+        b'{"request": {"contents": [{"parts": [{"text": "a"}]}]}}\n',
+        b'{"request": {"contents":[{"parts":[{"text":"b"}]}], "seed": null}}\n',
+    ),
+    "custom": ('{"data": [1.0, 2]}', b"[1, 3]\n", b"[1, 2]\n"),
+    "part": ('{"b": 2}', b'{"id": 1, "b": 1}\n', b'{"id": 2, "b": 2.0}\n'),
+    "regression": (
+        '{"a": "1.0", "b": "x", "c": ""}',
+        b'{"a": 1, "b": "y", "c": null}\n',
+        b'{"a": 1, "b": "x", "c": null}\n',
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [*((kind, None) for kind in ECHOES), ("gemini", "k"), ("part", "k")]
+)
+def test_the_line_is_found_however_the_output_repeats_it(tmp_path, kind, key):
+    echo, first, second = ECHOES[kind]
+    by = "key" if key else "instance"
+    if key:
+        first, second = (b'{"key": "k", ' + line[1:] for line in (first, second))
+    failures = [failed(key, echo), missing(key, second.decode())]
+    parameters = {"kind": kind, "matched_by": by}
+    _, written = select(tmp_path, first + second * 2, failures, make_counts(1, 1, 1), **parameters)
+    assert written == [second, second]
+
+
 def test_a_file_list(tmp_path):
     content = b"gs://b/one.png\ngs://b/two.png\n"
     failures = [failed(None, '"gs://b/two.png"')]
@@ -123,6 +154,17 @@ def test_the_key_field_of_the_job_goes_first(tmp_path, parameters):
         tmp_path, b'{"id": "a"}\n{"id": "b"}\n', [failed("b")], make_counts(1, 1), **parameters
     )
     assert (written, outputs.key_field) == ([b'{"id": "b"}\n'], "id")
+
+
+@pytest.mark.parametrize(
+    ("told", "predicted", "kind"),
+    [("custom", 0, "auto"), ("custom", 1, "custom"), ("gemini", 0, "gemini")],
+)
+def test_the_kind_is_kept_unless_nothing_showed_it(tmp_path, told, predicted, kind):
+    content = b'{"key": "a"}\n{"key": "b"}\n'[: None if predicted else 13]
+    failures = [failed("a")]
+    outputs, _ = select(tmp_path, content, failures, make_counts(predicted, 1), kind=told)
+    assert outputs.kind == kind
 
 
 def test_nothing_failed(tmp_path):

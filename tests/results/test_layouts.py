@@ -244,5 +244,5 @@ def test_every_instance_failed(parse):
 
 
 def test_the_files_of_the_old_names_with_two_numbers(parse):
-    parsed = parse({f"predictions_{i:05d}.jsonl": line(f"k{i}", i) for i in (1, 2, 10)})
-    assert parsed.column("value") == {"k1": 1.0, "k2": 2.0, "k10": 10.0}
+    parsed = parse({f"predictions_{i:05d}.jsonl": line(f"k{i}", i) for i in range(1, 11)})
+    assert parsed.column("value") == {f"k{i}": float(i) for i in range(1, 11)}

@@ -168,12 +168,20 @@ def assert_named(job, parsed):
 
 def test_the_rows_of_a_lost_file_without_a_count_are_named(tmp_path):
     job = make_job(replace(PLAIN, naming=2), tmp_path)
-    lost = len(damage.shard_with_rows(job).read_bytes().splitlines())
-    damage.delete_shard(job)
+    last = max(job.directory.glob("predictions_*"))  # after it there is no gap
+    lost = len(last.read_bytes().splitlines())
+    last.unlink()
     parsed = Parsed(job, tmp_path, max_missing=lost - 1)
     with pytest.raises(ValueError, match=f"^E223 {lost} of 40 rows missing"):
         parsed.run()
     assert_named(job, parsed)
+
+
+def test_a_lost_file_before_others_is_refused(tmp_path):
+    job = make_job(replace(PLAIN, naming=2), tmp_path)
+    damage.delete_shard(job)
+    with pytest.raises(ValueError, match=r"^E221 .* but no file of the number 1; "):
+        Parsed(job, tmp_path).run()
 
 
 def test_swapped_predictions_in_the_output_are_seen(tmp_path):

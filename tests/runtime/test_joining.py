@@ -14,9 +14,14 @@ from hypothesis import strategies as st
 from kfp import dsl
 
 from batchpredict.components.join_predictions import join_predictions
-from batchpredict.runtime.joining import check_told_apart
+from batchpredict.components.parse_predictions import parse_predictions
+from batchpredict.runtime.joining_keys import check_told_apart
 from batchpredict.runtime.results.lines import instance_key, key_text
 
+SPELLINGS = [
+    lambda n, key: f'{{"n": {n}, "key": {key}}}',
+    lambda n, key: f'{{"key":{key}, "n": {n}.0}}',
+]
 KEYS = st.sampled_from(["7", "007", "7.0", "ä", "", "NA", " a", '"q"', "a,b", "x\ny", "0" * 40])
 
 
@@ -60,11 +65,18 @@ def join(folder, table, **options):
     return names, rows, returned
 
 
-def model(keys, predictions):
-    """The label of each row, or None; and the predictions that no row takes."""
+def model(keys, predictions, others):
+    """The label of each row, or None; and the predictions that no row takes.
+
+    ``others`` is what else a row holds: of rows that differ either all or none of a key is told.
+    """
     waiting = defaultdict(list)
     for key, label in predictions:
         waiting[key].append(label)
+    for key in set(keys) - {None}:
+        rows = [other for k, other in zip(keys, others, strict=True) if k == key]
+        if len(waiting[key]) < len(rows) and len(set(rows)) > 1:
+            waiting[key] = []
     labels = [waiting[k].pop(0) if k is not None and waiting[k] else None for k in keys]
     return labels, [label for rest in waiting.values() for label in rest]
 
@@ -83,18 +95,23 @@ def test_the_join_is_that_of_multisets_in_the_order_of_the_input(inputs, strange
     chance.shuffle(given_keys)
     predictions = [(key, f"label {key}") for key in given_keys]
     known = [None if key in ("", "NA") and form == "csv" else key for key in inputs]
-    labels, left = model(known, predictions)
+    numbers = [chance.randrange(3) for _ in inputs]
+    others = [-1 if form == "jsonl" and not at else n for at, n in enumerate(numbers)]
+    labels, left = model(known, predictions, others)
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / f"table.{form}"
         if form == "parquet":
-            write_parquet(table, ["n BIGINT", "key VARCHAR"], list(enumerate(inputs)))
+            write_parquet(
+                table, ["n BIGINT", "key VARCHAR"], list(zip(numbers, inputs, strict=True))
+            )
         elif form == "jsonl":
-            lines = [json.dumps({"n": n, "key": key}) for n, key in enumerate(inputs)]
-            lines[0] = json.dumps({"n": 0, "key": inputs[0], "always": "a key"})
+            pairs = zip(numbers, inputs, strict=True)
+            lines = [chance.choice(SPELLINGS)(n, json.dumps(key)) for n, key in pairs]
+            lines[0] = json.dumps({"n": numbers[0], "key": inputs[0], "always": "a key"})
             table.write_text("\n".join(lines))
         else:
             cells = ["" if k is None else '"' + k.replace('"', '""') + '"' for k in inputs]
-            rows = [f"{n},{cell}\n" for n, cell in enumerate(cells)]
+            rows = [f"{n},{cell}\n" for n, cell in zip(numbers, cells, strict=True)]
             table.write_text("n,key\n" + "".join(rows))
         write_predictions(Path(folder) / "predictions.parquet", predictions)
         if form == "jsonl" and not any(k is not None for k in inputs):
@@ -106,15 +123,14 @@ def test_the_join_is_that_of_multisets_in_the_order_of_the_input(inputs, strange
         else:
             names, rows, returned = join(folder, table, columns=["label"])
             assert [row[-1] for row in rows] == labels
-            assert returned.rows_with_prediction == len(predictions)
+            assert returned.rows_with_prediction == sum(label is not None for label in labels)
+            pairs = list(zip(numbers, known, strict=True))
             if form == "jsonl":
                 assert names == ["key", "instance", "label"]
-                assert [(row[0], json.loads(row[1])["n"]) for row in rows] == [
-                    (key, n) for n, key in enumerate(inputs)
-                ]
+                assert [(json.loads(row[1])["n"], row[0]) for row in rows] == pairs
             else:
                 assert names == ["n", "key", "label"]
-                assert [(int(row[0]), row[1]) for row in rows] == list(enumerate(known))
+                assert [(int(row[0]), row[1]) for row in rows] == pairs
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -191,7 +207,7 @@ def test_a_key_of_parquet_is_compared_as_its_text(tmp_path, kind, key, text):
 
 
 def test_a_number_of_json_is_compared_as_its_literal(tmp_path):
-    literals = ["7", "1.10", "9007199254740993", "1e5", '"007"', "NaN", "true", "1" * 5000, "-0.0"]
+    literals = ["7", "1.10", "9007199254740993", "1e5", '"007"', "NaN", "true", "1" * 4000, "-0.0"]
     (tmp_path / "table.jsonl").write_text("".join(f'{{"key": {it}}}\n' for it in literals))
     texts = [literal.strip('"') for literal in literals]
     write_predictions(tmp_path / "predictions.parquet", [(text, text) for text in texts[::-1]])
@@ -271,14 +287,95 @@ def test_instances_that_are_no_rows_of_the_table(tmp_path, instances, words):
         join(tmp_path, tmp_path / "table.csv", key_column="")
 
 
-def test_equal_predictions_of_a_key_go_to_its_first_rows(tmp_path):
+def test_equal_rows_of_a_key_share_its_predictions(tmp_path):
     keys = [str(n % 7) for n in range(200)]
-    (tmp_path / "t.csv").write_text("key,n\n" + "".join(f"{k},{n}\n" for n, k in enumerate(keys)))
+    (tmp_path / "t.csv").write_text("key,n\n" + "".join(f"{k},{k}\n" for k in keys))
     rows = [(key, f"of {key}") for key in "6543210" for _ in range(keys.count(key) - 3)]
     write_predictions(tmp_path / "predictions.parquet", rows)
-    _, found, _ = join(tmp_path, tmp_path / "t.csv", columns=["label"])
-    assert [row[2] for row in found] == model(keys, rows)[0]
+    _, found, returned = join(tmp_path, tmp_path / "t.csv", columns=["label"])
+    assert [row[2] for row in found] == model(keys, rows, keys)[0]
     assert [row[2] for row in found if row[0] == "3"][-4:] == ["of 3", None, None, None]
+    assert returned.rows_with_prediction == 200 - 7 * 3
+
+
+DOUBT = "2 different rows have this key, 1 got a prediction: nobody can tell which"
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_of_different_rows_with_one_key_none_gets_a_prediction_by_chance(tmp_path, form, caplog):
+    lines = [("a", 1), ("b", 1), ("a", 2), ("c", 1), ("b", 1)]
+    table = tmp_path / f"t.{form}"
+    if form == "csv":
+        table.write_text("key,x\n" + "".join(f"{key},{x}\n" for key, x in lines))
+    else:
+        table.write_text("".join(json.dumps({"key": k, "x": x}) + "\n" for k, x in lines))
+    rows = [("c", "of c"), ("a", "of a"), ("b", "of b")]
+    write_predictions(tmp_path / "predictions.parquet", rows)
+    names, found, returned = join(tmp_path, table)
+    assert names[2:] == ["label", "score", "scores", "note"]
+    known, nothing = (0.5, [0.5, 0.25], None), (None, None, None)
+    assert [row[2:] for row in found] == [
+        (None, None, None, DOUBT),
+        ("of b", *known),
+        (None, None, None, DOUBT),
+        ("of c", *known),
+        (None, *nothing),
+    ]
+    assert returned.rows_with_prediction == 2
+    assert f"2 rows are in doubt and get no prediction, such as 'a': {DOUBT}" in caplog.text
+    names, found, _ = join(tmp_path, table, prefix="p_")
+    assert [row[names.index("p_note")] for row in found] == [DOUBT, None, DOUBT, None, None]
+    # Who names the columns gets these and no others.
+    names, found, _ = join(tmp_path, table, columns=["label"])
+    assert [(len(row), row[2]) for row in found][:3] == [(3, None), (3, "of b"), (3, None)]
+
+
+def test_a_doubt_stands_beside_the_notes_of_the_predictions(tmp_path):
+    (tmp_path / "t.csv").write_text("key,x\na,1\nb,2\na,2\n,1\n,2\n")
+    columns = ["key VARCHAR", "note VARCHAR", "value DOUBLE"]
+    write_parquet(tmp_path / "predictions.parquet", columns, [("a", "odd", 1.0), ("b", "ODD", 2)])
+    for options in ({}, {"columns": ["note", "value"]}):
+        names, found, _ = join(tmp_path, tmp_path / "t.csv", **options)
+        assert names == ["key", "x", "note", "value"]
+        notes = [(DOUBT, None), ("ODD", 2.0), (DOUBT, None), (None, None), (None, None)]
+        assert [row[2:] for row in found] == notes
+
+
+def test_a_doubt_needs_a_name_for_its_note(tmp_path):
+    (tmp_path / "t.csv").write_text("key,NOTE\na,1\na,2\n")
+    write_predictions(tmp_path / "predictions.parquet", [("a", "x")])
+    with pytest.raises(ValueError, match=r"^E228 the column 'note' .*prefix"):
+        join(tmp_path, tmp_path / "t.csv")
+
+
+def test_keys_of_any_kind_are_spelt_as_the_predictions_have_them(tmp_path):
+    """What parse_predictions makes of an output, and what the join makes of its input."""
+    keys = ["[1, 2.50]", '["1", "ä"]', '{"b":1.0 , "a":[null,true]}', "1.10", "-0", "1e5", "true"]
+    keys += ['"007"', "7", "9007199254740993", "[]", '["\\u00e4\\n"]', "[9007199254740993]"]
+    table, output = tmp_path / "table.jsonl", tmp_path / "output"
+    table.write_text("".join(f'{{"key": {key}, "x": {n}}}\n' for n, key in enumerate(keys)))
+    output.mkdir()
+    spaced = [key.replace(" ", "").replace(",", " , ") for key in keys]
+    rows = [f'{{"key": {key}, "prediction": {n}}}\n' for n, key in enumerate(spaced)]
+    (output / "predictions.jsonl").write_text("".join(rows[::-1]))
+    outputs = {
+        name: kind(uri=str(tmp_path / name))
+        for name, kind in (
+            ("predictions", dsl.Dataset),
+            ("failures", dsl.Dataset),
+            ("summary", dsl.Artifact),
+            ("metrics", dsl.Metrics),
+            ("report", dsl.Markdown),
+        )
+    }
+    parse_predictions.python_func(
+        **outputs,
+        output_directory=dsl.Artifact(uri=str(output)),
+        instances=dsl.Dataset(uri=str(table)),
+    )
+    _, found, returned = join(tmp_path, table, columns=["value"])
+    assert [row[2] for row in found] == [float(n) for n in range(len(keys))]
+    assert returned.rows_with_prediction == len(keys)
 
 
 @pytest.mark.parametrize("other", [("a", 2.0, [0.5]), ("a", None, [0.5]), ("a", 1.0, [0.25])])
@@ -389,7 +486,7 @@ def test_compressed_and_named_lines(tmp_path):
         ("t.csv", b'{"key": 1}\n{"key": 2}\n', {}, "E206 "),
         ("t.jsonl", b"\n \n", {}, "E202 .*no rows"),
         ("t.jsonl", b'{"key": 1}\n{"key": 2', {}, "E202 line 2 of .* is no JSON"),
-        ("t.jsonl", b'{"key": 1, "key": 2}', {}, "E202 line 1 of .* same key twice"),
+        ("t.jsonl", b'{"key": 1, "key": 2}', {}, "E202 line 1 of .* holds its key twice"),
         ("t.jsonl", b'{"key": "\xff"}', {}, "E202 line 1 of .* is no JSON"),
         ("t.jsonl", b"[" * 10**5, {}, "E202 line 1 of .* is no JSON"),
         ("t.jsonl", b'{"id": 1}\n', {}, "E206 no line of .* has the field 'key'"),

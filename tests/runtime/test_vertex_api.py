@@ -5,13 +5,17 @@ imported, which in this process was long ago. The whole pipeline tests the real 
 """
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import google.auth
 import pytest
+import requests
 from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.local import LOCATION, PROJECT
@@ -23,6 +27,8 @@ from batchpredict.runtime.vertex_api import (
     endpoint_id,
     find_model,
     get_or_create_endpoint,
+    google_request,
+    google_session,
     vertex_request,
     wait_for,
 )
@@ -34,6 +40,156 @@ def services(vertex: LocalVertex, monkeypatch: pytest.MonkeyPatch) -> LocalVerte
         monkeypatch.setenv(name, vertex.environment[name])
     monkeypatch.setattr(google.auth, "default", lambda scopes: (AnonymousCredentials(), scopes))
     return vertex
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://bigquery.googleapis.com/x",
+        "https://evil.example/x",
+        "https://googleapis.com.evil.example",
+        "https://evilgoogleapis.com",
+        "https://user@bigquery.googleapis.com",
+        "https://evil.example\\.googleapis.com/x",
+        "https://evil.example#.googleapis.com/x",
+        "https://bigquery.googleapis.com\n.evil.example",
+        "ftp://x.googleapis.com",
+        "https://localhost.evil.example",
+        "http://127.0.0.1@evil.example",
+        "http://127.0.0.1:80@evil.example/",
+        "",
+    ],
+)
+def test_a_token_goes_to_google_only(url: str) -> None:
+    for verb in ("GET", "POST"):
+        with pytest.raises(ValueError, match=r"^E284 .* is no address of Google"):
+            google_request(verb, url)
+
+
+def test_google_gets_the_credentials_of_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials = AnonymousCredentials()
+    monkeypatch.setattr(google.auth, "default", lambda scopes: (credentials, scopes))
+    for url in ("https://bigquery.googleapis.com", "https://a-b.p.googleapis.com:443/x"):
+        with google_session(url) as session:
+            assert session.credentials is credentials
+    monkeypatch.setattr(google.auth, "default", None)
+    for url in ("http://localhost:1/x", "https://127.0.0.1", "http://[::1]:80/"):
+        with google_session(url) as session:
+            assert not hasattr(session, "credentials")
+            assert not session.trust_env
+
+
+def test_a_step_without_credentials_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(scopes: list[str]) -> None:  # noqa: ARG001
+        raise DefaultCredentialsError("nothing found")
+
+    monkeypatch.setattr(google.auth, "default", none)
+    with pytest.raises(RuntimeError, match=r"^E281 there are no credentials .*nothing found"):
+        google_request("GET", "https://bigquery.googleapis.com")
+
+
+class Replies:
+    """A server on this machine that gives its replies one by one."""
+
+    def __init__(self) -> None:
+        self.replies: list[tuple[int, bytes]] = []
+        self.asked: list[tuple[str, str, str | None]] = []
+        self.url = ""
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        self.asked.append((request.command, request.path, request.headers["Authorization"]))
+        status, body = self.replies.pop(0)
+        if status == 0:
+            request.close_connection = True
+            return
+        request.send_response(status)
+        request.send_header("Location", f"{self.url}/elsewhere")
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+
+@pytest.fixture
+def replies(monkeypatch: pytest.MonkeyPatch) -> Iterator[Replies]:
+    found = Replies()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.answer(self)
+
+        do_POST = do_DELETE = do_GET  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        found.url = f"http://127.0.0.1:{server.server_port}"
+        yield found
+        server.shutdown()
+        thread.join()
+
+
+LIMITED = b'{"error": {"message": "slower", "errors": [{"reason": "rateLimitExceeded"}, 7]}}'
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [(500, b"[]"), (503, b"<html>"), (429, b"{}"), (403, LIMITED), (200, b'{"a'), (200, b"[]")],
+)
+def test_a_get_is_repeated_and_nothing_else(replies: Replies, trouble: tuple[int, bytes]) -> None:
+    replies.replies = [trouble, (0, b""), trouble, (200, b'{"a": 1}')]
+    assert google_request("GET", f"{replies.url}/v1/x") == {"a": 1}
+    for verb in ("POST", "DELETE"):
+        replies.replies = [trouble]
+        with pytest.raises(RuntimeError, match=rf"^E252 {verb} x answered {trouble[0]}"):
+            google_request(verb, f"{replies.url}/v1/x", {})
+    assert len(replies.asked) == 6
+
+
+def test_a_get_is_not_repeated_for_ever(replies: Replies) -> None:
+    replies.replies = [(503, b'{"error": "down"}')] * 9
+    with pytest.raises(RuntimeError, match=r"^E252 GET x answered 503: down$"):
+        google_request("GET", f"{replies.url}/v1/x")
+    assert len(replies.asked) == 6
+
+
+def test_refusals_that_are_accepted_are_told_by_their_error(replies: Replies) -> None:
+    replies.replies = [(404, b'{"error": {"code": 404}}'), (404, b"{}"), (204, b"")]
+    url = f"{replies.url}/v1/x"
+    assert google_request("GET", url, accepted=(404,)) == {"error": {"code": 404}}
+    assert google_request("GET", url, accepted=(404,)) == {"error": {}}
+    assert google_request("DELETE", url, accepted=(404,)) == {}
+    replies.replies = [(404, b"<html>")]
+    with pytest.raises(RuntimeError, match=r"^E252 GET x answered 404 without JSON: '<html>'"):
+        google_request("GET", url, accepted=(404,))
+
+
+def test_a_redirection_carries_the_token_nowhere(replies: Replies) -> None:
+    replies.replies = [(302, b"{}"), (200, b"{}")]
+    with requests.Session() as session:
+        session.headers["Authorization"] = "Bearer secret"
+        session.trust_env = False
+        with pytest.raises(RuntimeError, match=r"^E252 GET x answered 302"):
+            google_request("GET", f"{replies.url}/v1/x", session=session)
+    assert replies.asked == [("GET", "/v1/x", "Bearer secret")]
+
+
+def test_credentials_that_are_refused_are_final(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def refuse(verb: str, *_: Any, **__: Any) -> None:
+        asked.append(verb)
+        raise RefreshError("invalid_grant")  # type: ignore[no-untyped-call]
+
+    with requests.Session() as session:
+        monkeypatch.setattr(session, "request", refuse)
+        with pytest.raises(RuntimeError, match=r"^E252 GET x was not answered: invalid_grant"):
+            google_request("GET", "https://a.googleapis.com/v1/x", session=session)
+    assert asked == ["GET"]
 
 
 def test_a_location_that_is_no_region_never_becomes_a_host() -> None:
@@ -51,11 +207,12 @@ def test_a_reply_that_is_no_json_is_named(
     services: LocalVertex,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import requests
-
+    slept: list[int] = []
+    monkeypatch.setattr("time.sleep", slept.append)
     monkeypatch.setattr(requests.Response, "json", lambda _: json.loads("<html>"))
     with pytest.raises(RuntimeError, match=r"^E252 .*without JSON"):
         vertex_request(LOCATION, "GET", f"projects/p/locations/{LOCATION}/models")
+    assert slept == [0, 1, 2, 4, 8, 16]
 
 
 @pytest.mark.parametrize("name", ['say "hi"', "a\nb", "back\\slash", "", "x" * 129, "{{$}}"])

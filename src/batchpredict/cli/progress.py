@@ -1,12 +1,13 @@
 """Show the steps of a run as they go: live on a terminal, one line each otherwise."""
 
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from batchpredict.cli.results import title_of
 
 if TYPE_CHECKING:
     from batchpredict.local.runs import Step
@@ -59,12 +60,7 @@ def _follow_plainly(read: Callable[[], "Sequence[Step]"], ended: Callable[[float
 def _line(step: "Step") -> str:
     mark = mark_of(step.state)
     seconds = f"{step.seconds:6.1f} s" if mark in ("OK", "FAIL", "STOP") else " " * 8
-    return f"{mark:<4} {seconds}  {_title(step)}"
-
-
-def _title(step: "Step") -> str:
-    """Return the name without the groups that KFP puts around the branches of a condition."""
-    return re.sub(r"condition-branches-\d+/", "", step.name)
+    return f"{mark:<4} {seconds}  {title_of(step.name)}"
 
 
 def _follow_live(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
@@ -105,7 +101,7 @@ def _table(steps: "Sequence[Step]", seconds: float, hidden: int = 0) -> Any:
         mark = mark_of(step.state)
         spent = f"{step.seconds:.1f} s" if step.seconds else ""
         table.add_row(
-            Text(mark, style=COLOURS.get(mark, "dim")), f"{spent:>8}", Text(_title(step))
+            Text(mark, style=COLOURS.get(mark, "dim")), f"{spent:>8}", Text(title_of(step.name))
         )
     if hidden:
         table.add_row("", "", f"and {hidden} more steps")

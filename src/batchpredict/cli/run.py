@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchpredict.cli.progress import follow, mark_of
+from batchpredict.cli.results import result_lines, short_path
 from batchpredict.pipeline_files import (
     CompiledPipeline,
     local_files,
@@ -118,7 +119,7 @@ def _printable(line: str) -> str:
 
 
 def _show_outputs(vertex: "LocalVertex", job: Any, manifest: Path) -> None:
-    from batchpredict.local.runs import outputs_of, steps
+    from batchpredict.local.runs import steps
 
     marks = [mark_of(step.state) for step in steps(job)]
     counts = {
@@ -126,25 +127,7 @@ def _show_outputs(vertex: "LocalVertex", job: Any, manifest: Path) -> None:
         for word, mark in (("PASS", "OK"), ("FAIL", "FAIL"), ("SKIP", "SKIP"))
     }
     seconds = (job.end_time - job.start_time).total_seconds()
-    for step in steps(job):
-        given = vertex.services.pipelines.output_parameters(job.name, step.name)
-        if "decision" in given and "reason" in given:
-            click.echo(f"{step.name}: {given['decision']}: {given['reason']}")
-    for _, name, artifact, path in outputs_of(job, vertex):
-        if artifact.schema_title == "system.Metrics":
-            figures = ", ".join(f"{k}={_figure(v)}" for k, v in sorted(artifact.metadata.items()))
-            click.echo(f"{name}: {figures}")
-        elif name == "predictions" or artifact.schema_title == "system.HTML":
-            click.echo(f"{name}: {_short(path)}")
-    click.echo(f"run: {_short(manifest)}")
+    for line in result_lines(vertex, job):
+        click.echo(line)
+    click.echo(f"run: {short_path(manifest)}")
     click.echo(" ".join(f"{k}={v}" for k, v in counts.items()) + f"  {seconds:.1f} s")
-
-
-def _figure(value: Any) -> str:
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else repr(value)
-
-
-def _short(path: Path) -> str:
-    """Return the path from the current folder when it lies below it."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -110,6 +110,7 @@ class Step:
         seconds: Run time so far; 0 when it has not started.
         error: One line, or "".
         artifacts: The output artifacts by name.
+        taken: URIs of the input artifacts.
     """
 
     name: str
@@ -117,6 +118,7 @@ class Step:
     seconds: float
     error: str
     artifacts: Mapping[str, Any]
+    taken: frozenset[str] = frozenset()
 
 
 def steps(job: Any) -> list[Step]:
@@ -134,9 +136,9 @@ def _step(detail: Any) -> Step:
         end = detail.end_time or type(detail.start_time).now(detail.start_time.tzinfo)
         seconds = (end - detail.start_time).total_seconds()
     artifacts = {name: group.artifacts[0] for name, group in detail.outputs.items()}
-    return Step(
-        detail.task_name, State(detail.state).name, seconds, detail.error.message, artifacts
-    )
+    taken = frozenset(it.uri for group in detail.inputs.values() for it in group.artifacts)
+    state = State(detail.state).name
+    return Step(detail.task_name, state, seconds, detail.error.message, artifacts, taken)
 
 
 def outputs_of(job: Any, vertex: LocalVertex) -> Iterator[tuple[str, str, Any, Path]]:

@@ -88,42 +88,6 @@ def check_names(shown: list[str], added: list[str]) -> None:
         taken.add(name.casefold())
 
 
-def match_by_key(con: "duckdb.DuckDBPyConnection", key: str) -> None:
-    """Number the keys of both tables, as texts, into ``input_keys`` and ``given_keys``.
-
-    Raises:
-        ValueError: E261, which row of a key has which of its predictions nobody can tell.
-    """
-    text = f"CAST({sql_name(key)} AS VARCHAR)"
-    con.execute(f"CREATE VIEW input_keys AS SELECT rowid AS n, {text} AS k FROM input")
-    con.execute("CREATE VIEW given_keys AS SELECT rowid AS n, k FROM given")
-    check_told_apart(con)
-
-
-def check_told_apart(con: "duckdb.DuckDBPyConnection") -> None:
-    """See that the predictions of a key that stands more than once in the table are the same.
-
-    The order of the predictions is not that of the input, so it does not tell the rows apart.
-
-    Raises:
-        ValueError: E261.
-    """
-    added = [name for name in column_types(con, "given") if name != "k"]
-    if not added:
-        return
-    several = "SELECT k FROM input_keys WHERE k IS NOT NULL GROUP BY k HAVING count(*) > 1"
-    found = con.execute(
-        f"SELECT k FROM given SEMI JOIN ({several}) USING (k) GROUP BY k "
-        f"HAVING count(DISTINCT row({', '.join(added)})) > 1 ORDER BY k LIMIT 1"
-    ).fetchone()
-    if found:
-        raise ValueError(
-            f"E261 the rows of the key {found[0][:80]!r} cannot be told apart: it stands more "
-            "than once in the table and its predictions differ; match by instance "
-            "(key_column='') or give each row a key of its own"
-        )
-
-
 def match_by_instance(con: "duckdb.DuckDBPyConnection", names: list[str], lines: bool) -> None:
     """Number the canonical instances of both tables into ``input_keys`` and ``given_keys``.
 
@@ -217,7 +181,7 @@ def pair_rows(con: "duckdb.DuckDBPyConnection", matched_by: str) -> int:
     """Pair the n-th prediction of a key with the n-th input row of that key, into ``pairs``.
 
     Args:
-        con: The scratch database, with ``input_keys`` and ``given_keys``.
+        con: The scratch database, with ``given``, ``input_keys`` and ``given_keys``.
         matched_by: ``key`` or ``instance``, for the message.
 
     Returns:
@@ -239,19 +203,43 @@ def pair_rows(con: "duckdb.DuckDBPyConnection", matched_by: str) -> int:
         found = con.execute(query + " LIMIT 5").fetchall()
         rows = ", ".join(f"{n}" if k is None else f"{n} (key {k[:80]!r})" for n, k in found)
         raise ValueError(
-            f"E261 {over} of {count_rows(con, 'pairs')} predictions have no row of their own in "
+            f"E261 {over} of {count_rows(con, 'given')} predictions have no row of their own in "
             f"the table, by {matched_by}: row {rows}{', …' if over > 5 else ''} of the "
             "predictions; give the table that was predicted, with each row as often as it was"
         )
     return count_rows(con, "pairs")
 
 
+def columns_added(chosen: list[str], prefix: str, doubtful: bool, asked: bool) -> dict[str, str]:
+    """Return the SQL of the columns to add, by name.
+
+    Args:
+        chosen: The columns of the predictions, from ``load_given``.
+        prefix: Put before their names.
+        doubtful: Whether there are rows in doubt; their ``note`` says so.
+        asked: Whether the user named the columns; else ``note`` comes along with a doubt.
+    """
+    added = {prefix + name: f"g.p{n}" for n, name in enumerate(chosen)}
+    if doubtful and ("note" in chosen or not asked):
+        doubt = "(SELECT note FROM doubts WHERE doubts.n = i.rowid)"
+        given = added.get(f"{prefix}note", "NULL")
+        added[f"{prefix}note"] = f"coalesce({given}::VARCHAR, {doubt})"
+    return added
+
+
 def write_joined(
-    con: "duckdb.DuckDBPyConnection", shown: dict[str, str], added: list[str], path: str
+    con: "duckdb.DuckDBPyConnection", shown: dict[str, str], added: dict[str, str], path: str
 ) -> None:
-    """Write every row of ``input`` once, in its order, with its prediction or nulls."""
+    """Write every row of ``input`` once, in its order, with its prediction or nulls.
+
+    Args:
+        con: The scratch database, with ``input``, ``given`` and ``pairs``.
+        shown: The names to show, by the names in ``input``.
+        added: From ``columns_added``.
+        path: File to write.
+    """
     columns = [f"i.{sql_name(name)} AS {sql_name(to)}" for name, to in shown.items()]
-    columns += [f"g.p{n} AS {sql_name(name)}" for n, name in enumerate(added)]
+    columns += [f"{value} AS {sql_name(name)}" for name, value in added.items()]
     con.execute(
         f"COPY (SELECT {', '.join(columns)} FROM input i "
         "LEFT JOIN pairs p ON p.input_row = i.rowid "

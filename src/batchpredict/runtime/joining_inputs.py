@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from batchpredict.runtime.canonical import unique_members
+from batchpredict.runtime.results.lines import instance_key, spell_out_numbers
 from batchpredict.runtime.shards import read_lines
 from batchpredict.runtime.tables import (
     absent_column,
@@ -77,6 +77,7 @@ def json_lines_file(path: str, scratch: str, number: int) -> str:
     import zlib
 
     name = path.lower().removesuffix(".gz")
+    target = os.path.join(scratch, f"lines-{number}.jsonl")
     with open(path, "rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     try:
@@ -85,15 +86,13 @@ def json_lines_file(path: str, scratch: str, number: int) -> str:
             named = name.endswith((".jsonl", ".ndjson", ".json"))
             if name.endswith(".csv") or not (named or head[:1] in (b"{", b"[")):
                 return ""
-            if not packed:
-                return path
-            file.seek(0)
-            target = os.path.join(scratch, f"lines-{number}.jsonl")
-            with open(target, "wb") as plain:
-                shutil.copyfileobj(file, plain)
+            if packed:
+                file.seek(0)
+                with open(target, "wb") as plain:
+                    shutil.copyfileobj(file, plain)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"E202 {path} cannot be decompressed: {error}") from None
-    return target
+    return target if packed else path
 
 
 def load_lines(con: "duckdb.DuckDBPyConnection", files: list[str], key: str) -> None:
@@ -125,12 +124,10 @@ def load_lines(con: "duckdb.DuckDBPyConnection", files: list[str], key: str) -> 
 
 
 def checked_line(path: str, number: int, line: bytes | None, key: str) -> tuple[str, str | None]:
-    """Return the text of a line of JSON and its key: a text as it is, a number as its literal.
-
-    Only -0 is 0, as in the predictions.
+    """Return the text of a line of JSON and its key, spelt as in the predictions.
 
     Raises:
-        ValueError: E202, it is no JSON.
+        ValueError: E202, it is no JSON, or holds its key twice.
     """
     import json
 
@@ -138,20 +135,12 @@ def checked_line(path: str, number: int, line: bytes | None, key: str) -> tuple[
         if line is None:
             raise ValueError("longer than 64 MiB")
         text = line.decode().strip()
-        value = json.loads(
-            text,
-            parse_int=lambda literal: "0" if literal == "-0" else literal,
-            parse_float=str,
-            parse_constant=str,
-            object_pairs_hook=unique_members,
-        )
+        value = json.loads(text)
+        found = instance_key(spell_out_numbers(text), value, key) if key else None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"E202 line {number} of {path} is no JSON: {error}") from None
-    found = value.get(key) if isinstance(value, dict) else None
-    if found is None or isinstance(found, str):
-        # Half of a surrogate pair is in no key that the service wrote.
-        return text, found if found is None else found.encode(errors="replace").decode()
-    return text, json.dumps(found)
+    # Half of a surrogate pair is in no key that the service wrote.
+    return text, found and found.encode(errors="replace").decode()
 
 
 def insert_rows(

@@ -129,7 +129,6 @@ def publish_files(
         RuntimeError: E269, somebody else published meanwhile, or a published file is gone; nothing
             was changed.
     """
-    import datetime
     import hashlib
 
     former = read_manifest(folder)
@@ -141,20 +140,35 @@ def publish_files(
     stem = f"data/{hashlib.sha256(run['run_key'].encode()).hexdigest()[:16]}"
     files, gone = rewrite_files(con, folder, former["files"], stem, replaced)
     files.append(write_part(con, "FROM part", folder, stem))
+    if read_manifest(folder) != former:
+        raise RuntimeError(
+            f"E269 another run published to {folder} at the same time; run this step again"
+        )
+    write_manifest(folder, next_manifest(former, files, gone, run))
+    remove_files(folder, former["superseded"])
+    return True
+
+
+def next_manifest(
+    former: dict[str, Any], files: list[str], gone: int, run: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what a folder says of itself after a publication.
+
+    Args:
+        former: What it said before.
+        files: The files that count now.
+        gone: The number of rows that gave way.
+        run: As in ``publish_files``.
+    """
+    import datetime
+
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    manifest = {
+    return {
         "files": files,
         "rows": former["rows"] - gone + run["rows"],
         "runs": [*former["runs"], {**run, "published": now}],
         "superseded": [file for file in former["files"] if file not in files],
     }
-    if read_manifest(folder) != former:
-        raise RuntimeError(
-            f"E269 another run published to {folder} at the same time; run this step again"
-        )
-    write_manifest(folder, manifest)
-    remove_files(folder, former["superseded"])
-    return True
 
 
 def rewrite_files(

@@ -11,6 +11,7 @@ Only tried against a stand-in for the REST API, never against Google.
 from typing import Any
 
 from batchpredict.runtime.publishing_part import compare_schemas, same_run
+from batchpredict.runtime.publishing_sql import publication_sql
 from batchpredict.runtime.vertex_api import google_request
 
 
@@ -38,18 +39,8 @@ def check_columns(types: dict[str, str], partition: list[str], uris: list[str]) 
     Raises:
         ValueError: E268.
     """
-    import re
-
     for name, kind in types.items():
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,299}", name):
-            raise ValueError(
-                f"E268 BigQuery takes no column '{name}'; use letters, digits and underscores"
-            )
-        if "[][]" in kind:
-            raise ValueError(
-                f"E268 the column '{name}' is a list of lists ({kind}), which BigQuery does not "
-                "have; leave it out, or publish to a folder"
-            )
+        check_column(name, kind)
     whole = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"}
     if partition and types[partition[0]] not in {"VARCHAR", "DATE", *whole}:
         raise ValueError(
@@ -61,6 +52,25 @@ def check_columns(types: dict[str, str], partition: list[str], uris: list[str]) 
         raise ValueError(
             f"E268 BigQuery loads from Cloud Storage, and the predictions are at {other[0]}; "
             "publish to a folder"
+        )
+
+
+def check_column(name: str, kind: str) -> None:
+    """Refuse a column that BigQuery does not have.
+
+    Raises:
+        ValueError: E268.
+    """
+    import re
+
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,299}", name):
+        raise ValueError(
+            f"E268 BigQuery takes no column '{name}'; use letters, digits and underscores"
+        )
+    if "[][]" in kind:
+        raise ValueError(
+            f"E268 the column '{name}' is a list of lists ({kind}), which BigQuery does not "
+            "have; leave it out, or publish to a folder"
         )
 
 
@@ -178,56 +188,6 @@ def load_staging(
     return staging, schema
 
 
-def bigquery_text(text: str) -> str:
-    """Return a text as a literal of GoogleSQL, whose escapes are those of JSON."""
-    import json
-
-    return json.dumps(text, ensure_ascii=False)
-
-
-def publication_sql(
-    table: list[str],
-    staging: list[str],
-    schema: dict[str, str],
-    run: dict[str, Any],
-    exists: bool,
-) -> str:
-    """Return the SQL that publishes the staged rows at once, unless the run's rows are there.
-
-    Args:
-        table: The destination.
-        staging: The loaded rows.
-        schema: Their types by column.
-        run: As in ``publish_table``.
-        exists: Whether there is a destination; else it is made.
-    """
-    target, staged = (f"`{'.'.join(name)}`" for name in (table, staging))
-    columns = {f"`{name}`": f"`{name}`" for name in schema}
-    columns["`run_key`"] = key = bigquery_text(run["run_key"])
-    partitioned, replaced = "", ""
-    if run["partition"]:
-        column = f"`{run['partition'][0]}`"
-        value = f"{'DATE ' * run['dated']}{bigquery_text(run['partition'][1])}"
-        columns.setdefault(column, value)
-        partitioned = f" PARTITION BY {column}" if run["dated"] else ""
-        same = (
-            column if schema.get(run["partition"][0]) != "INT64" else f"CAST({column} AS STRING)"
-        )
-        replaced = f"{same} = {value}" if run["mode"] == "overwrite_partition" else ""
-    rows = ", ".join(f"{value} AS {name}" for name, value in columns.items())
-    if not exists:
-        return f"CREATE TABLE {target}{partitioned} AS SELECT {rows} FROM {staged}"
-    if run["mode"] == "merge":
-        name = f"`{run['key_column']}`"
-        replaced = f"{name} IN (SELECT {name} FROM {staged})"
-    new = f"NOT EXISTS (SELECT 1 FROM {target} WHERE `run_key` = {key})"
-    insert = f"INSERT INTO {target} ({', '.join(columns)}) SELECT {rows} FROM {staged} WHERE {new}"
-    if not replaced:
-        return insert
-    delete = f"DELETE FROM {target} WHERE {replaced} AND {new}"
-    return f"BEGIN TRANSACTION;\n{delete};\n{insert};\nCOMMIT TRANSACTION;"
-
-
 def publish_table(table: list[str], uris: list[str], run: dict[str, Any]) -> bool:
     """Publish Parquet files to a BigQuery table.
 
@@ -242,36 +202,36 @@ def publish_table(table: list[str], uris: list[str], run: dict[str, Any]) -> boo
 
     Raises:
         ValueError: E265 other columns than are published; E267 other rows of this run.
-        RuntimeError: E252, E254 the service refused, or did not end.
+        RuntimeError: E252, E254 the service refused, or did not end; E281 no credentials.
     """
-    import hashlib
-
     location = job_location(table)
-    told = "\n".join([".".join(table), run["run_key"]])
-    digest = hashlib.sha256(told.encode()).hexdigest()[:40]
-    stem = f"batchpredict-publish-{digest}"
+    told = [".".join(table), run["run_key"]]
+    stem = f"batchpredict-publish-{publication_digest(told)}"
     done = finished_job(table[0], location, stem)
     if done:
         labels = done["configuration"].get("labels", {})
         same_run(run["run_key"], labels.get("fingerprint", ""), run["fingerprint"])
         return False
-    told = "\n".join([told, run["fingerprint"], *uris])
-    loaded = hashlib.sha256(told.encode()).hexdigest()[:40]
+    loaded = publication_digest([*told, run["fingerprint"], *uris])
     staging, schema = load_staging(table, location, uris, loaded)
     published = table_schema(table)
     if published is not None:
-        added = (
-            {run["partition"][0]: "DATE" if run["dated"] else "STRING"} if run["partition"] else {}
-        )
+        kind = "DATE" if run["dated"] else "STRING"
+        added = {name: kind for name in run["partition"][:1]}
         compare_schemas(published, {"run_key": "STRING", **added, **schema})
     statement = publication_sql(table, staging, schema, run, published is not None)
-    configuration = {
-        "query": {"query": statement, "useLegacySql": False},
-        "labels": {"fingerprint": run["fingerprint"]},
-    }
-    run_job(table[0], location, stem, configuration)
+    query = {"query": statement, "useLegacySql": False}
+    labels = {"fingerprint": run["fingerprint"]}
+    run_job(table[0], location, stem, {"query": query, "labels": labels})
     google_request("DELETE", bigquery_url(table_path(staging)), accepted=(404,))
     return True
+
+
+def publication_digest(parts: list[str]) -> str:
+    """Return a digest for the identifier of a job: the same for the same parts."""
+    import hashlib
+
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:40]
 
 
 def finished_job(project: str, location: str, stem: str) -> dict[str, Any] | None:

@@ -26,9 +26,6 @@ def check_publication(
     Raises:
         ValueError: E207 an unknown mode; E263 another one is missing or malformed.
     """
-    import os
-    import re
-
     check_choice("mode", mode, ["append", "overwrite_partition", "merge"])
     if not run_key.strip() or len(run_key) > 500:
         raise ValueError(
@@ -44,6 +41,18 @@ def check_publication(
             "E263 mode is overwrite_partition without a partition; give partition_column and "
             "partition_value, such as data_date and 2026-01-31"
         )
+    check_destination(destination)
+
+
+def check_destination(destination: str) -> None:
+    """Refuse what is no place to publish to.
+
+    Raises:
+        ValueError: E263.
+    """
+    import os
+    import re
+
     scheme = re.match(r"([a-z0-9]+)://(.*)", destination)
     table = r"[a-z0-9.:-]+\.[A-Za-z0-9_]+\.[A-Za-z0-9_-]+"
     known = {"gs": r"[^/]+/.+", "bq": table}.get(scheme[1] if scheme else "", "")
@@ -119,17 +128,35 @@ def check_part(
         ValueError: E264 another partition; E266 no key column, a row without a key or a key twice.
     """
     if partition:
-        if partition[0] not in types:
-            raise ValueError(f"E264 {absent_column('the predictions', partition[0], list(types))}")
-        column, value = sql_name(partition[0]), sql_text(partition[1])
-        others = count_rows(con, "part", f"{column}::VARCHAR IS DISTINCT FROM {value}")
-        if others:
-            raise ValueError(
-                f"E264 {others} rows of the predictions have another '{partition[0]}' than "
-                f"{partition[1]!r}; publish each partition by itself"
-            )
-    if not key:
-        return
+        check_partition(con, types, *partition)
+    if key:
+        check_merge_key(con, types, key)
+
+
+def check_partition(
+    con: "duckdb.DuckDBPyConnection", types: dict[str, str], name: str, value: str
+) -> None:
+    """See that all rows of the part are of one partition.
+
+    Raises:
+        ValueError: E264.
+    """
+    if name not in types:
+        raise ValueError(f"E264 {absent_column('the predictions', name, list(types))}")
+    other = f"{sql_name(name)}::VARCHAR IS DISTINCT FROM {sql_text(value)}"
+    if rows := count_rows(con, "part", other):
+        raise ValueError(
+            f"E264 {rows} rows of the predictions have another '{name}' than {value!r}; publish "
+            "each partition by itself"
+        )
+
+
+def check_merge_key(con: "duckdb.DuckDBPyConnection", types: dict[str, str], key: str) -> None:
+    """See that each row of the part has a key of its own.
+
+    Raises:
+        ValueError: E266.
+    """
     if key not in types:
         raise ValueError(f"E266 {absent_column('the predictions', key, list(types))}")
     column = sql_name(key)

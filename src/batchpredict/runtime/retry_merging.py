@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from batchpredict.runtime.results.summaries import describe_output
-from batchpredict.runtime.retrying import load_identities, read_rows
+from batchpredict.runtime.retry_identities import echo_speller, load_identities, read_rows
 from batchpredict.runtime.tables import column_types, count_rows, sql_text
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def check_retried(
     con: "duckdb.DuckDBPyConnection",
     scratch: str,
     matched_by: str,
+    kind: str,
     key_field: str,
     fields: list[str],
 ) -> None:
@@ -84,6 +85,7 @@ def check_retried(
         con: The scratch database with the tables of both rounds.
         scratch: Folder for files.
         matched_by: ``key`` or ``instance``.
+        kind: Kind of the result.
         key_field: The field that holds the key.
         fields: Fields that the model gets; all but ``key_field`` when empty.
 
@@ -94,27 +96,46 @@ def check_retried(
         "CREATE VIEW answered AS SELECT key, instance FROM second_predictions "
         "UNION ALL SELECT key, instance FROM second_failures"
     )
-    tables, column = ("first_failures", "answered"), "key"
+    views, column, suffix = ("first_failures", "answered"), "key", ""
     if matched_by != "key":
-        column = "digest"
-        for view in tables:
+        shown = ["second_predictions"]
+        shown += [f"{name}_failures WHERE source IS NOT NULL" for name in ("second", "first")]
+        queries = [f"SELECT instance FROM {rows}" for rows in shown]
+        form = echo_speller(con, queries, kind, key_field, fields)
+        column, suffix = "digest", "_rows"
+        for view in views:
             rows = read_rows(con, view, matched_by)
-            load_identities(con, scratch, f"{view}_rows", rows, True, (key_field, fields))
-        tables = ("first_failures_rows", "answered_rows")
-    first, second = (
-        f"SELECT {column}, count(*) AS n FROM {table} WHERE {column} IS NOT NULL GROUP BY ALL"
-        for table in tables
-    )
-    query = (
-        f"SELECT s.{column}, sum(s.n - coalesce(f.n, 0)) OVER () FROM ({second}) s "
-        f"LEFT JOIN ({first}) f USING ({column}) WHERE s.n > coalesce(f.n, 0) LIMIT 1"
-    )
-    if found := con.execute(query).fetchone():
-        shown = f"the key {found[0][:200]!r}" if matched_by == "key" else "an instance"
+            load_identities(con, scratch, view + suffix, rows, True, form)
+    if found := first_surplus(con, views[0] + suffix, views[1] + suffix, column):
+        shown_row = f"the key {found[0][:200]!r}" if matched_by == "key" else "an instance"
         raise ValueError(
             f"E276 {found[1]} rows were predicted in both rounds, or more often than they failed, "
-            f"such as {shown}; merge a result with that of its own retry"
+            f"such as {shown_row}; merge a result with that of its own retry"
         )
+
+
+def first_surplus(
+    con: "duckdb.DuckDBPyConnection", failed: str, answered: str, column: str
+) -> tuple[str, int] | None:
+    """Return what stands more often among the answered rows than among the failed ones.
+
+    Args:
+        con: The scratch database.
+        failed: Table of the rows that failed.
+        answered: Table of the rows that were predicted again.
+        column: What tells rows apart.
+
+    Returns:
+        One of them, and how many rows there are too many; None when there are none.
+    """
+    first, second = (
+        f"SELECT {column}, count(*) AS n FROM {table} WHERE {column} IS NOT NULL GROUP BY ALL"
+        for table in (failed, answered)
+    )
+    return con.execute(
+        f"SELECT s.{column}, sum(s.n - coalesce(f.n, 0)) OVER () FROM ({second}) s "
+        f"LEFT JOIN ({first}) f USING ({column}) WHERE s.n > coalesce(f.n, 0) LIMIT 1"
+    ).fetchone()
 
 
 def write_merged(con: "duckdb.DuckDBPyConnection", predictions: str, failures: str) -> None:

@@ -2,21 +2,19 @@
 
 from typing import TYPE_CHECKING, Any
 
-from batchpredict.runtime.canonical import canonical
-from batchpredict.runtime.results.echoes import sent_instance
-from batchpredict.runtime.results.lines import instance_key, spell_out_numbers
+from batchpredict.runtime.results.lines import instance_key
+from batchpredict.runtime.retry_identities import echo_speller, load_identities, read_rows
 from batchpredict.runtime.shards import read_lines
 from batchpredict.runtime.tables import (
     absent_column,
     column_types,
     count_rows,
-    sql_text,
     table_files,
     table_reader,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import duckdb
 
@@ -72,14 +70,6 @@ def open_result(
             raise ValueError(f"E203 {absent_column(f'{name} ({uri})', column, found)}")
 
 
-def identity(text: str) -> str:
-    """Return a digest that equal instances share, however their JSON is written."""
-    import hashlib
-
-    spelt = canonical(spell_out_numbers(text))
-    return hashlib.sha256(spelt.encode(errors="replace")).hexdigest()
-
-
 def read_instances(path: str, key_field: str) -> "Iterator[tuple[int, str | None, str]]":
     """Yield line number, key and text of each instance.
 
@@ -111,61 +101,6 @@ def read_instances(path: str, key_field: str) -> "Iterator[tuple[int, str | None
             raise ValueError(
                 f"E202 line {number} of the instances {path} is no JSON: {error}"
             ) from None
-
-
-def load_identities(
-    con: "duckdb.DuckDBPyConnection",
-    scratch: str,
-    name: str,
-    rows: "Iterator[tuple[int, str | None, str | None]]",
-    exact: bool,
-    reduced: tuple[str, list[str]] | None = None,
-) -> None:
-    """Stream rows into a table of ``row``, ``key`` and ``digest``.
-
-    Args:
-        con: The scratch database; a table of that name is replaced.
-        scratch: Folder for a file.
-        name: Name of the table.
-        rows: Number, key and JSON text of each instance.
-        exact: Whether to make the digests.
-        reduced: The key field, and the fields that the model got as a list, all but the key when
-            empty: the digest is of that list. None: it is of the whole instance.
-    """
-    import json
-    import os
-
-    path, longest = os.path.join(scratch, f"{name}.jsonl"), 0
-    with open(path, "w", encoding="ascii") as file:
-        for number, key, raw in rows:
-            plain = key and key.encode(errors="replace").decode()
-            row: dict[str, Any] = {"row": number, "key": plain}
-            if exact and raw is not None:
-                row["digest"] = identity(sent_instance(raw, *reduced) if reduced else raw)
-            text = json.dumps(row) + "\n"
-            file.write(text)
-            longest = max(longest, len(text))
-    columns = {"row": "BIGINT", "key": "VARCHAR", "digest": "VARCHAR"}
-    con.execute(
-        f"CREATE OR REPLACE TABLE {name} AS FROM read_json({sql_text(path)}, columns = {columns}, "
-        f"format = 'newline_delimited', maximum_object_size = {max(longest, 2**24)})"
-    )
-    os.remove(path)
-
-
-def read_rows(
-    con: "duckdb.DuckDBPyConnection", view: str, matched_by: str
-) -> "Iterator[tuple[int, str | None, str | None]]":
-    """Yield number, key and instance of the rows of a table that show which input row they are.
-
-    Args:
-        con: The scratch database; no other query may run before the last row is read.
-        view: The table.
-        matched_by: ``key`` or ``instance``.
-    """
-    result = con.execute(f"SELECT key, instance FROM {view} WHERE {matched_by} IS NOT NULL")
-    for number, row in enumerate(iter(result.fetchone, None)):
-        yield number, row[0], row[1]
 
 
 def is_ambiguous(con: "duckdb.DuckDBPyConnection") -> bool:
@@ -232,6 +167,19 @@ def check_matched(
         )
 
 
+def check_retriable(counts: dict[str, int]) -> None:
+    """Refuse a result with output rows that belong to no input row.
+
+    Raises:
+        ValueError: E273.
+    """
+    if counts.get("duplicate") or counts.get("unexpected"):
+        raise ValueError(
+            "E273 the result holds rows of no input row, or duplicates, and cannot be retried; "
+            "parse the right output first"
+        )
+
+
 def choose_lines(
     con: "duckdb.DuckDBPyConnection",
     scratch: str,
@@ -254,30 +202,45 @@ def choose_lines(
         ValueError: E201, E202, E272, E273.
     """
     by, counts = summary["matched_by"], summary["counts"]
-    if counts.get("duplicate") or counts.get("unexpected"):
-        raise ValueError(
-            "E273 the result holds rows of no input row, or duplicates, and cannot be retried; "
-            "parse the right output first"
-        )
+    check_retriable(counts)
     con.execute("CREATE TABLE chosen (wanted BIGINT, line BIGINT)")
+    shown = ["SELECT instance FROM failures WHERE source IS NOT NULL"]
+    form = echo_speller(con, shown, summary["kind"], key_field, fields)
 
-    def load(name: str, exact: bool, reduced: tuple[str, list[str]] | None = None) -> None:
-        failed = read_rows(con, "failures", by)
-        rows = failed if name == "wanted" else read_instances(path, key_field)
-        load_identities(con, scratch, name, rows, exact, reduced)
+    def load(exact: bool, form: "Callable[[str], str] | None" = None) -> None:
+        load_identities(con, scratch, "wanted", read_rows(con, "failures", by), exact, form)
+        load_identities(con, scratch, "lines", read_instances(path, key_field), exact, form)
 
-    load("wanted", by == "instance")
-    load("lines", by == "instance")
-    if by == "key" and is_ambiguous(con):
+    if by == "key":
+        load(False)
+    if by == "instance" or is_ambiguous(con):
         # Of several lines with a key, the one that equals the failed instance goes first.
-        load("wanted", True)
-        load("lines", True)
-        match_lines(con, ["key", "digest"])
-    match_lines(con, ["key"] if by == "key" else ["digest"])
-    if by == "instance" and count_rows(con, "chosen") < count_rows(con, "wanted"):
-        load("lines", True, (key_field, fields))
-        match_lines(con, ["digest"])
+        columns = ["digest"] if by == "instance" else ["key", "digest"]
+        match_by_meaning(con, columns, load, form)
+    if by == "key":
+        match_lines(con, ["key"])
     check_matched(con, counts, by)
+
+
+def match_by_meaning(
+    con: "duckdb.DuckDBPyConnection",
+    columns: list[str],
+    load: "Callable[..., None]",
+    form: "Callable[[str], str]",
+) -> None:
+    """Find lines for rows of ``wanted`` by their instances: as they stand, then as the output's.
+
+    Args:
+        con: The scratch database with ``chosen``.
+        columns: What has to be equal.
+        load: Makes ``wanted`` and ``lines`` anew, with digests, in a form if one is given.
+        form: From ``echo_speller``.
+    """
+    load(True)
+    match_lines(con, columns)
+    if count_rows(con, "chosen") < count_rows(con, "wanted"):
+        load(True, form)
+        match_lines(con, columns)
 
 
 def write_chosen(con: "duckdb.DuckDBPyConnection", path: str, target: str) -> None:

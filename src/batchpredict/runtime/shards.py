@@ -41,32 +41,6 @@ def strict_decoder() -> Any:
     return json.JSONDecoder(object_pairs_hook=unique, parse_constant=refuse)
 
 
-def parse_object(line: bytes, decoder: Any) -> dict[str, Any]:
-    """Parse one line of JSON Lines, strictly.
-
-    Args:
-        line: The line.
-        decoder: From ``strict_decoder``; to build one takes longer than to parse a line.
-
-    Raises:
-        ValueError: It is no JSON object in UTF-8, has a key twice, NaN or Infinity, half of a
-            surrogate pair, a number that is too long, or is nested too deeply.
-    """
-    import json
-
-    try:
-        row = decoder.decode(line.decode())
-        if not isinstance(row, dict):
-            raise ValueError("not a JSON object")
-        if b"\\u" in line:
-            json.dumps(row, ensure_ascii=False).encode()
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    except UnicodeEncodeError:
-        raise ValueError("half of a surrogate pair") from None
-    return row
-
-
 def parse_error_counts(path: str) -> list[dict[str, Any]]:
     """Read an ``errors_stats`` shard, whose lines are Python tuples ``('message', count)``.
 

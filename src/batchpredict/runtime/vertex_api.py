@@ -3,21 +3,16 @@
 from typing import Any
 
 
-def google_request(
-    verb: str, url: str, body: "dict[str, Any] | None" = None, accepted: tuple[int, ...] = ()
-) -> "dict[str, Any]":
-    """Send one request to an API of Google and return its JSON reply.
-
-    google-auth and requests are all it needs: the SDK takes seconds to import.
+def google_session(url: str) -> Any:
+    """Open a session for an API of Google with the step's own credentials.
 
     Args:
-        verb: ``GET``, ``POST`` or ``DELETE``.
-        url: Where to; over TLS with a token, to an emulator on this machine without.
-        body: JSON object to send.
-        accepted: Refusals to return, with their member ``error``, instead of raising.
+        url: An address that it is for. A token goes to Google over TLS only; a server on this
+            machine gets none, past every proxy.
 
     Raises:
-        RuntimeError: E252, the service did not answer or refused; the message is its own.
+        ValueError: E284, the address is another one.
+        RuntimeError: E281, there are no credentials.
     """
     import re
 
@@ -26,29 +21,99 @@ def google_request(
     import requests
     from google.auth.transport.requests import AuthorizedSession
 
-    asked = f"{verb} {re.sub(r'^https?://[^/]+/(bigquery/)?v[0-9]+/', '', url)}"
-    scopes = ["https://www.googleapis.com/auth/cloud-platform"]
-    secure = url.startswith("https://")
-    try:
-        credentials = google.auth.default(scopes=scopes)[0] if secure else None
-        with AuthorizedSession(credentials) if secure else requests.Session() as session:
-            reply = session.request(verb, url, json=body, timeout=600)
-    except (requests.RequestException, google.auth.exceptions.GoogleAuthError) as error:
-        raise RuntimeError(f"E252 {asked} was not answered: {error}") from None
-    if reply.status_code < 300 and not reply.content:
-        return {}
-    try:
-        content = dict(reply.json())
-    except ValueError:
-        raise RuntimeError(
-            f"E252 {asked} answered {reply.status_code} without JSON: {reply.text[:200]!r}"
-        ) from None
-    if reply.status_code >= 300 and reply.status_code not in accepted:
-        told = content.get("error", {})
-        raise RuntimeError(
-            f"E252 {asked} answered {reply.status_code}: {told.get('message', told)}"
+    if re.match(r"https?://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?(?:/|\Z)", url):
+        session = requests.Session()
+        session.trust_env = False
+        return session
+    if not re.match(r"https://(?:[A-Za-z0-9-]+\.)+googleapis\.com(?::\d+)?(?:/|\Z)", url):
+        raise ValueError(
+            f"E284 {url[:200]!r} is no address of Google, https://….googleapis.com, nor of this "
+            "machine; leave out the parameter api and BIGQUERY_EMULATOR_HOST, or correct them"
         )
-    return content
+    try:
+        scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+        return AuthorizedSession(google.auth.default(scopes=scopes)[0])
+    except google.auth.exceptions.GoogleAuthError as error:
+        raise RuntimeError(f"E281 there are no credentials for Google: {error}") from None
+
+
+def google_request(
+    verb: str,
+    url: str,
+    body: "dict[str, Any] | None" = None,
+    accepted: tuple[int, ...] = (),
+    session: Any = None,
+) -> "dict[str, Any]":
+    """Send one request to an API of Google and return its JSON reply.
+
+    google-auth and requests are all it needs: the SDK takes seconds to import. A GET that meets
+    what may pass, such as 429, 5xx or a broken connection, is tried six times in half a minute.
+
+    Args:
+        verb: ``GET``, ``POST`` or ``DELETE``.
+        url: Where to, as for ``google_session``.
+        body: JSON object to send.
+        accepted: Refusals to return, with a member ``error``, instead of raising.
+        session: From ``google_session``, for many requests; else one is opened for this one.
+
+    Raises:
+        ValueError: E284 as ``google_session``.
+        RuntimeError: E252, the service did not answer or refused; the message is its own. E281 as
+            ``google_session``.
+    """
+    import contextlib
+    import re
+    import time
+
+    asked = f"{verb} {re.sub(r'^https?://[^/]+/(bigquery/)?v[0-9]+/', '', url)}"
+    reason = ""
+    with contextlib.nullcontext(session) if session else google_session(url) as opened:
+        for pause in (0, 1, 2, 4, 8, 16) if verb == "GET" else (0,):
+            time.sleep(pause)
+            status, content, reason = send_request(opened, verb, url, body)
+            if content is not None and status < 300:
+                return content
+            if content is not None and status in accepted:
+                return {"error": {}, **content}
+            if not may_pass(status, content):
+                break
+    raise RuntimeError(f"E252 {asked[:300]} {reason[:1000]}")
+
+
+def send_request(
+    session: Any, verb: str, url: str, body: "dict[str, Any] | None"
+) -> "tuple[int, dict[str, Any] | None, str]":
+    """Send a request once; a redirection is not followed, which would carry the token elsewhere.
+
+    Returns:
+        The status, 0 for none; the JSON object of the reply, None when it has none; and what the
+        service said, for a message.
+    """
+    import google.auth.exceptions
+    import requests
+
+    try:
+        reply = session.request(verb, url, json=body, timeout=(30, 600), allow_redirects=False)
+    except google.auth.exceptions.RefreshError as error:
+        return 401, None, f"was not answered: {error}"
+    except (requests.RequestException, google.auth.exceptions.GoogleAuthError) as error:
+        return 0, None, f"was not answered: {type(error).__name__}: {error}"
+    status = int(reply.status_code)
+    try:
+        content = {} if verb == "DELETE" and not reply.content else reply.json()
+        told = content.get("error", {})
+    except (ValueError, AttributeError):
+        return status, None, f"answered {status} without JSON: {reply.text[:200]!r}"
+    message = told.get("message", told) if isinstance(told, dict) else told
+    return status, content, f"answered {status}: {message}"
+
+
+def may_pass(status: int, content: "dict[str, Any] | None") -> bool:
+    """Say whether a request that was refused, or not answered whole, is worth another try."""
+    error = (content or {}).get("error")
+    details = error.get("errors") if isinstance(error, dict) else None
+    reasons = [item.get("reason") for item in details or [] if isinstance(item, dict)]
+    return status < 300 or status == 429 or status >= 500 or "rateLimitExceeded" in reasons
 
 
 def vertex_request(

@@ -3,11 +3,9 @@ import math
 import random
 import time
 
-import google.auth
 import pytest
 import requests
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import DefaultCredentialsError, RefreshError
 from google.cloud import bigquery as google_bigquery
 from runtime.results.test_bigquery_server import DATASET, PROJECT, Tables, field
 
@@ -18,8 +16,6 @@ from batchpredict.runtime.results.bigquery import (
     locate_table,
 )
 from batchpredict.runtime.results.bigquery_api import (
-    bigquery_request,
-    bigquery_session,
     dataset_address,
     table_pages,
 )
@@ -297,7 +293,7 @@ def test_it_is_not_tried_for_ever(tables, tmp_path, monkeypatch):
     slept = []
     monkeypatch.setattr(time, "sleep", slept.append)
     tables.troubles = [(503, {"error": {"message": "down"}})] * 99
-    with pytest.raises(RuntimeError, match=r"^E281 BigQuery did not give http.*: 503 down; see"):
+    with pytest.raises(RuntimeError, match=r"^E281 .*: GET projects/.* answered 503: down; see"):
         download(tables, tmp_path / "rows")
     assert sum(slept) == 31
     assert len(tables.asked) == 6
@@ -307,58 +303,9 @@ def test_it_is_not_tried_for_ever(tables, tmp_path, monkeypatch):
 def test_a_refusal_is_final_and_in_the_words_of_the_service(status, tables, tmp_path):
     error = {"message": "Access Denied: no bigquery.tables.get", "errors": [{"reason": "no"}, 7]}
     tables.troubles = [(status, {"error": error})]
-    with pytest.raises(
-        RuntimeError, match=rf"^E281 .*: {status} Access Denied: no bigq.*viewer|r"
-    ):
+    with pytest.raises(RuntimeError, match=rf"^E281 .* {status}: Access Denied: no bigq.*Viewer"):
         download(tables, tmp_path / "rows")
     assert len(tables.asked) == 1
-
-
-def test_credentials_that_are_refused_are_final(monkeypatch, tables):
-    session = requests.Session()
-
-    def refuse(*_, **__):
-        raise RefreshError("invalid_grant")
-
-    monkeypatch.setattr(session, "get", refuse)
-    with pytest.raises(RuntimeError, match=r"^E281 .*invalid_grant"):
-        bigquery_request(session, tables.api)
-
-
-@pytest.mark.parametrize(
-    "api",
-    [
-        "http://bigquery.googleapis.com",
-        "https://evil.example",
-        "https://googleapis.com.evil.example",
-        "https://evilgoogleapis.com",
-        "https://user@bigquery.googleapis.com",
-        "ftp://x.googleapis.com",
-        "https://localhost.evil.example",
-        "",
-    ],
-)
-def test_a_token_goes_to_google_only(api):
-    with pytest.raises(ValueError, match=r"^E284 "):
-        bigquery_session(api)
-
-
-def test_google_gets_the_credentials_of_the_step(monkeypatch):
-    credentials = AnonymousCredentials()
-    monkeypatch.setattr(google.auth, "default", lambda scopes: (credentials, scopes))
-    with bigquery_session("https://bigquery.googleapis.com") as session:
-        assert session.credentials is credentials
-    with bigquery_session("http://localhost:1") as session:
-        assert not hasattr(session, "credentials")
-
-
-def test_a_step_without_credentials_says_so(monkeypatch):
-    def none(scopes):  # noqa: ARG001
-        raise DefaultCredentialsError("nothing found")
-
-    monkeypatch.setattr(google.auth, "default", none)
-    with pytest.raises(RuntimeError, match=r"^E281 there are no credentials.*nothing found"):
-        bigquery_session("https://bigquery.googleapis.com")
 
 
 def test_a_table_that_changes_while_it_is_read_is_refused(tables, tmp_path):

@@ -4,13 +4,13 @@ import random
 import pytest
 
 from batchpredict.runtime.results.bigquery_lines import standard_lines
-from batchpredict.runtime.results.bigquery_rows import row_of_table
+from batchpredict.runtime.results.bigquery_rows import arrange_row, row_plan
 
 
 def members(row, key_field="", target_column=""):
     """Rows are given as values, or as the JSON text itself in a one-element set."""
     texts = {n: v.copy().pop() if isinstance(v, set) else json.dumps(v) for n, v in row.items()}
-    return row_of_table(texts, key_field, target_column)
+    return arrange_row(texts, row_plan(tuple(texts), key_field, target_column))
 
 
 @pytest.mark.parametrize(

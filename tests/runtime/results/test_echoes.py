@@ -5,7 +5,7 @@ import json
 import pytest
 
 from batchpredict.runtime.results.accounting import bare_request
-from batchpredict.runtime.results.echoes import as_echoed, as_texts, echo_form, sent_instance
+from batchpredict.runtime.results.echoes import as_echoed, as_texts, echo_form
 
 NOTHING = {"list": False, "names": [], "texts": False}
 
@@ -41,8 +41,9 @@ def test_an_input_row_takes_the_form_of_the_output(form, echoed):
 
 
 def test_a_list_holds_the_included_fields_in_order():
-    assert sent_instance('{"key": 1, "a": 2, "b": 3}', "key", []) == "[2, 3]"
-    assert sent_instance('{"key": 1, "a": 2, "b": 3}', "key", ["b", "a", "c"]) == "[3, 2, null]"
+    row, form = '{"key": 1, "a": 2, "b": 3}', {**NOTHING, "list": True}
+    assert as_echoed(row, form, "key", []) == "[2, 3]"
+    assert as_echoed(row, form, "key", ["b", "a", "c"]) == "[3, 2, null]"
 
 
 @pytest.mark.parametrize(

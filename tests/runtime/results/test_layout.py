@@ -42,6 +42,13 @@ def test_files_are_sorted_by_what_they_are(tmp_path):
         (["prediction.results-0-of-1", "prediction.results-0-of-2"], "shards of 1 and of 2: two"),
         (["prediction.results-0-of-1", "prediction.results-0-of-1.jsonl"], "holds shard 0 twice"),
         (["prediction.results-0-of-1", "prediction.errors_stats-0-of-2"], "lacks shard 1 of 2"),
+        (["predictions_1.csv", "predictions_3.csv"], "predictions_3.csv but no file of the num"),
+        (["predictions_00001.jsonl", "predictions_00003.jsonl"], "of the number 2; the job has"),
+        (["predictions_2.jsonl"], "predictions_2.jsonl but no file of the number 1"),
+        (["predictions_0.jsonl", "predictions_2.jsonl"], "no file of the number 1"),
+        (["predictions.jsonl", "predictions_2.jsonl"], "no file of the number 1"),
+        (["tables_1.csv", "tables_99999999999.csv"], "no file of the number 2"),
+        (["predictions_1.jsonl", "predictions_0001.jsonl"], "two files of one number"),
     ],
 )
 def test_e221_output_missing_or_incomplete(tmp_path, names, said):
@@ -77,8 +84,20 @@ def test_the_name_tells_what_a_file_is(name, kind):
 
 
 def test_numbered_files_come_in_order_of_their_numbers(tmp_path):
-    names = [f"predictions_{number}.jsonl" for number in (1, 2, 10)]
+    names = [f"predictions_{number}.jsonl" for number in range(1, 12)]
     assert list_results(fill(tmp_path, *reversed(names)))["jsonl"] == names
+
+
+@pytest.mark.parametrize("numbers", [(0,), (1,), (0, 1, 2), (1, 2, 3, 4), range(12)])
+def test_numbers_start_at_0_or_1(tmp_path, numbers):
+    names = [f"predictions_{number:05}.jsonl" for number in numbers]
+    assert list_results(fill(tmp_path, *names))["jsonl"] == names
+
+
+def test_a_gap_in_the_files_of_errors_is_told(tmp_path, caplog):
+    names = ["errors_1.csv", "errors_3.csv"]
+    assert list_results(fill(tmp_path, *names, "predictions_1.csv"))["errors"] == names
+    assert "errors_3.csv but no file of the number 2: failed rows may be" in caplog.text
 
 
 def test_an_explanation_takes_the_place_of_the_prediction(tmp_path):

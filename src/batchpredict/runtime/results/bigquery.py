@@ -8,7 +8,6 @@ from typing import Any
 
 from batchpredict.runtime.results.bigquery_api import (
     bigquery_request,
-    bigquery_session,
     check_table_names,
     dataset_address,
     describe_table,
@@ -16,6 +15,7 @@ from batchpredict.runtime.results.bigquery_api import (
 )
 from batchpredict.runtime.results.bigquery_cells import record_writer
 from batchpredict.runtime.results.bigquery_lines import error_converter
+from batchpredict.runtime.vertex_api import google_session
 
 
 def locate_table(
@@ -98,7 +98,7 @@ def download_table(
     """
     check_table_names(project, dataset, table)
     name = f"bq://{project}.{dataset}.{table}"
-    with bigquery_session(api) as session:
+    with google_session(api) as session:
         home = dataset_address(api, project, dataset)
         found = describe_table(session, home, table)
         if found is not None:
@@ -246,7 +246,7 @@ def download_errors(
 
     check_table_names(project, dataset, table)
     saved: list[dict[str, Any]] = []
-    with bigquery_session(api) as session, open(path, "w", encoding="utf-8") as file:
+    with google_session(api) as session, open(path, "w", encoding="utf-8") as file:
         home = dataset_address(api, project, dataset)
         for name in error_tables(session, home, table):
             found = describe_table(session, home, name)

@@ -1,11 +1,14 @@
 """Rows of BigQuery tables, read or exported, as a folder like a job's in Cloud Storage."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from batchpredict.runtime.results.bigquery import download_errors, download_table
 from batchpredict.runtime.results.bigquery_lines import error_converter, standard_lines
 from batchpredict.runtime.results.bigquery_parquet import export_parquet_rows
 from batchpredict.runtime.tables import open_database, table_files
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def fetch_tables(
@@ -72,20 +75,37 @@ def fetch_exported(
     files = table_files(uri, path)
     failing = [file for file in files if os.path.basename(file).startswith("errors")]
     tables = [file for file in files if file not in failing]
-    convert, failed = error_converter(key_field), 0
     with tempfile.TemporaryDirectory() as scratch, open_database(scratch) as con:
         source, errors = (os.path.join(scratch, part) for part in ("rows", "errors"))
-        with open(errors, "w", encoding="utf-8", newline="\n") as target:
-            # Each on its own: tables of errors differ in their columns.
-            for file in failing:
-                failed += export_parquet_rows(con, [file], source)
-                with open(source, encoding="utf-8", newline="\n") as lines:
-                    target.writelines(convert(line) + "\n" for line in lines)
+        failed = convert_errors(con, failing, errors, key_field)
         open(source, "w").close()
         if tables:
             export_parquet_rows(con, tables, source)
         rows = write_folder(source, errors, folder, key_field, target_column)
     return {"rows": rows, "failed": failed, "table": uri, "generation": ""}
+
+
+def convert_errors(
+    con: "duckdb.DuckDBPyConnection", files: list[str], path: str, key_field: str
+) -> int:
+    """Write the rows of exported tables of errors as failed rows, and return their number.
+
+    Args:
+        con: A scratch database.
+        files: Parquet, each on its own: tables of errors differ in their columns.
+        path: File to write.
+        key_field: As for ``error_converter``.
+
+    Raises:
+        ValueError: E283 as ``export_parquet_rows``.
+    """
+    convert, rows, source = error_converter(key_field), 0, f"{path}.rows"
+    with open(path, "w", encoding="utf-8", newline="\n") as target:
+        for file in files:
+            rows += export_parquet_rows(con, [file], source)
+            with open(source, encoding="utf-8", newline="\n") as lines:
+                target.writelines(convert(line) + "\n" for line in lines)
+    return rows
 
 
 def write_folder(source: str, errors: str, folder: str, key_field: str, target_column: str) -> int:

@@ -123,10 +123,8 @@ def column_splitter() -> "Callable[[str], dict[str, str]]":
     import re
 
     text, scalar = scalar_patterns()
-    tools = (
-        re.compile(rf"\s*+({text})\s*+:\s*+(?:{scalar}\s*+)?+").match,
-        json.JSONDecoder(parse_int=str, parse_float=str).raw_decode,
-    )
+    member = re.compile(rf"\s*+({text})\s*+:\s*+(?:{scalar}\s*+)?+").match
+    tools = member, json.JSONDecoder(parse_int=str, parse_float=str).raw_decode
     heads: list[Any] = []
 
     def split(line: str) -> dict[str, str]:

@@ -26,37 +26,50 @@ def export_parquet_rows(con: "duckdb.DuckDBPyConnection", files: list[str], path
         ValueError: E283, a file is not readable as Parquet, the columns differ, or a number has
             more digits than can be read.
     """
-    import glob
-
     import duckdb
 
-    # A path may hold characters that DuckDB would take for a pattern.
-    names = "[" + ", ".join(sql_text(glob.escape(file)) for file in files) + "]"
-    rows = 0
     try:
-        check_columns(con, names)
-        check_digits(con, names)
-        # A folder called x=1 would become a column.
-        table = f"read_parquet({names}, hive_partitioning = false)"
-        relation = con.sql(f"FROM {table}")
-        members = object_sql(
-            [(sql_name(n), n, t) for n, t in zip(relation.columns, relation.types, strict=True)], 0
-        )
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            found = con.execute(f"SELECT {members} FROM {table}")
-            while chunk := found.fetchmany(10_000):
-                file.writelines(line + "\n" for (line,) in chunk)
-                rows += len(chunk)
+        return write_json_rows(con, exported_rows(con, files), path)
     except duckdb.Error as error:
         reason = " ".join(str(error).split())[:400]
         raise ValueError(
             f"E283 {files[0]} and the {len(files) - 1} files beside it are not readable as one "
             f"table in Parquet: {reason}; export the table again"
         ) from None
+
+
+def exported_rows(con: "duckdb.DuckDBPyConnection", files: list[str]) -> str:
+    """Return the SQL of the rows of exported files, each as the text of a JSON object.
+
+    Raises:
+        ValueError: E283, the columns differ, or a number has more digits than can be read.
+    """
+    import glob
+
+    # A path may hold characters that DuckDB would take for a pattern.
+    names = "[" + ", ".join(sql_text(glob.escape(file)) for file in files) + "]"
+    check_same_columns(con, names)
+    check_digits(con, names)
+    # A folder called x=1 would become a column.
+    table = f"read_parquet({names}, hive_partitioning = false)"
+    relation = con.sql(f"FROM {table}")
+    columns = zip(relation.columns, relation.types, strict=True)
+    row = object_sql([(sql_name(name), name, kind) for name, kind in columns], 0)
+    return f"SELECT {row} FROM {table}"
+
+
+def write_json_rows(con: "duckdb.DuckDBPyConnection", query: str, path: str) -> int:
+    """Write the texts that a query gives as lines, and return their number."""
+    rows = 0
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        found = con.execute(query)
+        while chunk := found.fetchmany(10_000):
+            file.writelines(line + "\n" for (line,) in chunk)
+            rows += len(chunk)
     return rows
 
 
-def check_columns(con: "duckdb.DuckDBPyConnection", names: str) -> None:
+def check_same_columns(con: "duckdb.DuckDBPyConnection", names: str) -> None:
     """Refuse files of different tables: the first one's columns and types would count for all.
 
     Raises:

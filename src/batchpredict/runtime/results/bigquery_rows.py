@@ -9,23 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def row_of_table(row: dict[str, str], key_field: str, target_column: str) -> dict[str, str]:
-    """Return the members of the line that stands for one row of a table.
-
-    Args:
-        row: Name and JSON text of each column.
-        key_field: As for ``standard_lines``, as ``target_column``.
-        target_column: The target.
-
-    Returns:
-        Name and JSON text of ``key``, ``instance``, ``prediction`` and so on, as ``arrange_row``.
-
-    Raises:
-        ValueError: E227, several columns could be the prediction.
-    """
-    return arrange_row(row, row_plan(tuple(row), key_field, target_column))
-
-
 def row_plan(columns: tuple[str, ...], key_field: str, target_column: str) -> dict[str, Any]:
     """Say what each column of a table is; rows with the same columns share a plan.
 

@@ -77,14 +77,3 @@ def as_texts(instance: str) -> str:
         return json.dumps(text_of_value(value))
     except (ValueError, RecursionError):
         return instance
-
-
-def sent_instance(instance: str, key_field: str, included: list[str]) -> str:
-    """Return an input object as the list that a model gets with instance type ``array``.
-
-    Args:
-        instance: JSON text of the input; anything but an object comes back as it is.
-        key_field: A field that the model did not get.
-        included: The fields that the model got, in order; all but ``key_field`` when empty.
-    """
-    return as_echoed(instance, {**echo_form(None), "list": True}, key_field, included)

@@ -55,10 +55,10 @@ def file_kind(name: str) -> str:
 
 
 def order_shards(folder: str, names: list[str]) -> list[str]:
-    """Order the files of one kind by index, and see that no shard of ``-of-N`` is missing.
+    """Order the files of one kind by index, and see that none of a run is missing.
 
     Raises:
-        ValueError: E221, a shard is missing or twice there, or two runs share the folder.
+        ValueError: E221, a file is missing or twice there, or two runs share the folder.
     """
     import re
 
@@ -69,14 +69,38 @@ def order_shards(folder: str, names: list[str]) -> list[str]:
         index, count = of[-1] if of else (single[0] if single else "0", "-1")
         runs.setdefault(re.split(r"[-_]\d", name)[0], []).append((int(index), int(count), name))
     for shards in runs.values():
+        shards.sort()
         if any(count >= 0 for _, count, _ in shards):
-            check_complete(folder, sorted(shards))
-        elif len({place for place, _, _ in shards}) < len(shards):
-            raise ValueError(
-                f"E221 {folder} holds two files of one number, such as {sorted(shards)[0][2]}: "
-                "two runs share the folder; give each run its own"
-            )
-    return [name for prefix in sorted(runs) for _, _, name in sorted(runs[prefix])]
+            check_complete(folder, shards)
+        else:
+            check_numbered(folder, shards)
+    return [name for prefix in sorted(runs) for _, _, name in runs[prefix]]
+
+
+def check_numbered(folder: str, shards: list[tuple[int, int, str]]) -> None:
+    """See that the files ``(index, -1, name)``, which do not say how many they are, have no gap.
+
+    They are numbered from 1. Files of errors may leave a number out, as nobody says that each
+    number stands there: that is only told.
+
+    Raises:
+        ValueError: E221, a number is missing or twice there.
+    """
+    import logging
+
+    there = {index for index, _, _ in shards}
+    if len(there) < len(shards):
+        raise ValueError(
+            f"E221 {folder} holds two files of one number, such as {shards[0][2]}: "
+            "two runs share the folder; give each run its own"
+        )
+    # A number is text of the file's name: never build a list as long as it says.
+    lacking = next(index for index in range(1, len(there) + 2) if index not in there)
+    if lacking < shards[-1][0]:
+        what = f"{folder} holds {shards[-1][2]} but no file of the number {lacking}"
+        if not shards[-1][2].startswith("errors"):
+            raise ValueError(f"E221 {what}; the job has not finished or the copy is incomplete")
+        logging.warning("%s: failed rows may be missing", what)
 
 
 def check_complete(folder: str, shards: list[tuple[int, int, str]]) -> None:
@@ -139,30 +163,34 @@ def check_results(folder: str, found: dict[str, list[str]]) -> None:
     Raises:
         ValueError: E221.
     """
-    import os
     import re
 
-    formats = [kind for kind in ("jsonl", "csv") if found[kind]]
-    if not formats and not found["errors"]:
+    results = found["jsonl"] + found["csv"]
+    if not results and not found["errors"]:
         inside = ", ".join(found["unknown"][:5]) or "nothing"
         raise ValueError(
             f"E221 {folder} holds no results of a batch prediction but {inside}; "
             "give the folder that the job reports as outputInfo.gcsOutputDirectory"
         )
-    if len(formats) > 1:
+    families = {re.split(r"[-_]\d|\.(?:jsonl|csv)$", name)[0] for name in results}
+    mixed = "results as jsonl and as csv" if found["jsonl"] and found["csv"] else ""
+    if mixed or len(families) > 1:
+        what = mixed or f"files called {' and '.join(sorted(families))}"
         raise ValueError(
-            f"E221 {folder} holds results as {' and as '.join(formats)}: two runs share the "
-            "folder; give each run its own"
+            f"E221 {folder} holds {what}: two runs share the folder; give each run its own"
         )
-    families = {
-        re.split(r"[-_]\d|\.(?:jsonl|csv)$", name)[0] for name in found["jsonl"] + found["csv"]
-    }
-    if len(families) > 1:
-        raise ValueError(
-            f"E221 {folder} holds files called {' and '.join(sorted(families))}: two runs share "
-            "the folder; give each run its own"
-        )
-    for name in found["jsonl"] + found["csv"] + found["errors"]:
+    check_unpacked(folder, results + found["errors"])
+
+
+def check_unpacked(folder: str, names: list[str]) -> None:
+    """Refuse files that are compressed.
+
+    Raises:
+        ValueError: E221.
+    """
+    import os
+
+    for name in names:
         with open(os.path.join(folder, name), "rb") as file:
             if file.read(2) == b"\x1f\x8b":
                 raise ValueError(f"E221 {folder}/{name} is compressed; unpack it first")

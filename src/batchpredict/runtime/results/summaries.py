@@ -98,33 +98,50 @@ def plain_text(text: object) -> str:
     import re
 
     shown = "".join(c if c.isprintable() else " " for c in str(text))[:200]
-    return re.sub(r"([\\`*_{}\[\]<>#|~])", r"\\\1", shown)
+    return re.sub(r"([\\`*_{}\[\]<>#|~&])", r"\\\1", shown)
 
 
 def table_of(title: str, rows: list[tuple[Any, Any]]) -> list[str]:
-    """Return the lines of a Markdown table of two columns, none when it would be empty."""
+    """Return the lines of a Markdown table of two columns, none when it would be empty.
+
+    The title is its header: one without a text is shown as an empty bar.
+    """
     if not rows:
         return []
-    head = ["", f"## {title}", "", "| | |", "|---|---|"]
+    head = ["", f"| {title} | |", "|---|---:|"]
     return head + [f"| {plain_text(name)} | {plain_text(value)} |" for name, value in rows]
+
+
+def overview_of(summary: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """Return the counts that say something, and how the output was read."""
+    always = ("input", "predicted", "failed", "missing")
+    counts = summary["counts"].items()
+    rows: dict[str, Any] = {name: f"{n:,}" for name, n in counts if n or name in always}
+    if not summary["reconciled"]:
+        rows["missing"] = "not known"
+    rows |= {"kind of the predictions": summary["kind"], "rows matched by": summary["matched_by"]}
+    rows |= {"files": len(summary["files"]), "unknown files": len(summary["unknown_files"])}
+    return [(name, value) for name, value in rows.items() if value]
 
 
 def report_of(summary: dict[str, Any]) -> str:
     """Return the summary as a short page of Markdown.
 
+    The share is cut, not rounded: 100 % is said of all rows only.
+
     Args:
         summary: As ``write_summary`` takes it.
     """
-    counts = summary["counts"]
-    good, given = counts["predicted"], counts["input"]
-    # Cut, not rounded: 100 % is said of all rows only.
+    good, given = summary["counts"]["predicted"], summary["counts"]["input"]
     share = f" ({good * 10_000 // given / 100:.2f} %)" if given else ""
     lines = [f"# {good:,} of {given:,} rows predicted{share}"]
     if not summary["reconciled"]:
         lines += ["", "The input is not known: give `instances` to see what is missing."]
-    lines += table_of("Rows", [(name, f"{number:,}") for name, number in counts.items()])
-    lines += table_of("Why rows failed", list(summary["failure_codes"].items())[:10])
-    errors = [(error["message"], error["count"]) for error in summary["error_statistics"]]
+    lines += table_of("Rows and files", overview_of(summary))
+    lines += table_of(
+        "Why rows failed (see `failures`)", list(summary["failure_codes"].items())[:10]
+    )
+    errors = [(error["message"], error["count"] or "") for error in summary["error_statistics"]]
     lines += table_of("What the service says of errors", errors[:10])
     lines += table_of("Labels", list(summary["labels"].items())[:20])
     values = [(name, value) for name, value in summary["values"].items() if value is not None]
