@@ -33,6 +33,8 @@ INSTANCES = [
     '"a,\\"prediction\\":1"', '{"a":",\\"prediction\\":1"}', '{"prediction":1}', '{"x":1}{"x":2}',
     '{"a":2,"prediction":1}', '{"x":1},"x":{"y":2}', '\ufeff{"x":1}', '{"x":tru}', '{"x":"\\v"}',
     '{"X":1,"x":2}', '{"":1}', '{"x":"' + "m" * 3000 + '"}', '{"x":' + "[" * 99 + "]" * 99 + "}",
+    '{"x":{"instance":1}}', '{"key":"a","x":{"instance":{"instance":1}}}', '{"customer_key":1}',
+    '{"key":"a","customer_key":"b"}', '{"customer_key":"b","key":"a","x":"key\\""}',
     *(f'{{"key":{number}}}' for number in NUMBERS),
 ]  # fmt: skip
 FORMS = {
@@ -120,6 +122,18 @@ def test_digits_in_a_text_are_no_number(parse):
     assert both_ways(parse, lines, "classification", []) == []
     rows = parse("".join(f" {line}\n" for line in lines)).rows
     assert [row for row in rows if "note" in row] == []
+
+
+@pytest.mark.parametrize(
+    "instance",
+    ['{"key":"k"}', '{"x":{"instance":1}}', '{"customer_key":1}', '{"key":1,"customer_key":2}'],
+)
+def test_usual_instances_are_read_by_sql(parse, caplog, instance):
+    caplog.set_level("INFO")
+    parsed = parse(f'{{"instance":{instance},"prediction":1}}\n' * 200)
+    assert len(parsed.rows) == 200
+    assert "not all lines are of one form" not in caplog.text
+    assert all("note" not in row for row in parsed.rows)
 
 
 @pytest.mark.parametrize("keyed", [True, False])
