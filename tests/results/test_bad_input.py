@@ -245,6 +245,16 @@ def test_modest_nesting_is_fine(parse):
     assert row["instance"] == row["prediction"] == text
 
 
+def test_a_last_line_that_duckdb_leaves_out_is_not_lost(parse):
+    """DuckDB 2.0.0 reads no long last line that crosses its buffers, and says nothing."""
+    short = "".join(f'{{"instance": "a", "prediction": {n}}}\n' for n in range(100))
+    sizes = [*[10**6] * 20, 12 * 10**6]
+    long = "".join(f'{{"instance": "{"m" * size}", "prediction": 0.5}}\n' for size in sizes)
+    parsed = parse(short + long)
+    assert parsed.counts == (len(sizes) + 100, 0, 0)
+    assert max(len(row["instance"]) for row in parsed.rows) == 12 * 10**6 + 2
+
+
 CHILD = textwrap.dedent("""
     import resource, sys
     from kfp import dsl

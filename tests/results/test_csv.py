@@ -112,7 +112,12 @@ def test_every_shard_repeats_the_header(parse):
     name = "prediction.results-{:05d}-of-00004.csv".format
     header = "id,predicted_y\n"
     parsed = parse(
-        {name(0): header, name(1): header + "a,1.5\n", name(2): "", name(3): header + "b,2\nc,3"},
+        {
+            name(0): header,
+            name(1): header + "a,1.5\n",
+            name(2): "",
+            name(3): header + "b,2\nc,3\n",
+        },
         key_field="id",
     )
     assert parsed.column("value") == {"a": 1.5, "b": 2.0, "c": 3.0}
