@@ -302,7 +302,13 @@ def test_e221_a_job_without_a_folder(job, metadata, said):
         parse_predictions.python_func(batchpredictionjob=artifact, **job.outputs)
 
 
-def test_e202_csv_that_cannot_be_read(job):
+def test_a_csv_line_that_is_no_row_costs_one_row(job):
     (job.job / "predictions_1.csv").write_bytes(b"key,x,predicted_t\nk,a\rb,1\nz,q,2\n")
-    with pytest.raises(ValueError, match=r"^E202 .*predictions_1.csv is not readable as CSV"):
+    with pytest.raises(ValueError, match=r"^E223 1 of 2 rows failed"):
+        job.parse()
+
+
+def test_e202_a_csv_header_that_cannot_be_read(job):
+    (job.job / "predictions_1.csv").write_bytes(b"key,\xff,predicted_t\nk,a,1\n")
+    with pytest.raises(ValueError, match=r"^E202 .*predictions_1.csv is not readable as CSV in UTF-8: its header"):
         job.parse()

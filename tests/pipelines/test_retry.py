@@ -162,7 +162,7 @@ def test_nothing_failed_so_no_job_is_started(
 ) -> None:
     job = run(run_pipeline, uploaded, rows_uri, {}, "key")
     found = states(job)
-    assert found[f"{BRANCHES}/some-failed"] == "SKIPPED"
+    assert found[f"{BRANCHES}/some-failed"] == "NOT_TRIGGERED"
     assert not any(name.startswith(f"{BRANCHES}/some-failed/") for name in found)
     for name in ("predictions", "failures", "summary"):
         assert output(vertex, job, GRAPH, name) == output(vertex, job, "parse-predictions", name)

@@ -211,7 +211,8 @@ def test_a_row_with_too_few_or_too_many_cells_costs_one_row(parse, odd):
     assert parsed.counts == (1, 1, 0)
     assert parsed.row["key"] == "first"
     assert parsed.failure["code"] == "E222"
-    assert odd in parsed.failure["raw"]
+    assert json.loads(parsed.failure["raw"])["raw"] == odd
+    assert parsed.failure["message"] == "line 3: not as many cells as columns"
 
 
 def test_two_columns_of_one_name(parse):

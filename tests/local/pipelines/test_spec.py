@@ -36,23 +36,6 @@ def loops(items: list[str]) -> None:
         say(text=item)
 
 
-@dsl.pipeline(name="ends")
-def ends() -> None:
-    with dsl.ExitHandler(say()):
-        say()
-
-
-@dsl.pipeline(name="ignores")
-def ignores() -> None:
-    first = say()
-    say(text=first.output).ignore_upstream_failure()
-
-
-@dsl.pipeline(name="retries")
-def retries() -> None:
-    say().set_retry(2).set_display_name("again and again")
-
-
 def compiled(pipeline: Any, folder: Path) -> dict[str, Any]:
     path = folder / "pipeline.yaml"
     Compiler().compile(pipeline, str(path))
@@ -72,21 +55,26 @@ def test_a_pipeline_is_read(spec: dict[str, Any]) -> None:
     assert pipeline.executors["exec-say"].container.image == "python:3.11-slim"
 
 
-@pytest.mark.parametrize(
-    ("pipeline", "task", "feature"),
-    [
-        (ends, "say", "dsl.ExitHandler"),
-        (ignores, "say-2", "ignore_upstream_failure"),
-        (retries, "say", "set_retry"),
-    ],
-)
-def test_a_feature_that_is_not_run_is_refused_and_the_task_named(
-    tmp_path: Path, pipeline: Any, task: str, feature: str
-) -> None:
-    with pytest.raises(ValueError, match="E340") as caught:
-        load_pipeline(compiled(pipeline, tmp_path))
-    assert f"task '{task}" in str(caught.value)
-    assert feature in str(caught.value)
+def test_retries_of_a_pipeline_inside_a_pipeline_are_refused(tmp_path: Path) -> None:
+    @dsl.pipeline(name="inner")
+    def inner() -> None:
+        say()
+
+    @dsl.pipeline(name="outer")
+    def outer() -> None:
+        inner().set_retry(2)
+
+    with pytest.raises(ValueError, match="E340 task 'inner' uses set_retry, and is a pipeline"):
+        load_pipeline(compiled(outer, tmp_path))
+
+
+def test_a_status_of_a_task_that_is_not_waited_for_is_refused(spec: dict[str, Any]) -> None:
+    inputs = {"parameters": {"status": {"taskFinalStatus": {"producerTask": "fill"}}}}
+    spec["root"]["dag"]["tasks"]["say"]["inputs"] = inputs
+    with pytest.raises(ValueError, match="E341 task 'say' asks how 'fill' ended"):
+        load_pipeline(spec)
+    spec["root"]["dag"]["tasks"]["say"]["dependentTasks"] = ["fill"]
+    load_pipeline(spec)
 
 
 @pytest.mark.parametrize(

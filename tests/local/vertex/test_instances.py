@@ -1,20 +1,22 @@
-"""What the model gets for a line of input, and what the output line begins with."""
+"""What the model gets for a JSON value, and what the output line begins with."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 from google.cloud.aiplatform_v1 import types
 
 from batchpredict.local.vertex.errors import ServiceError
-from batchpredict.local.vertex.instances import check_instance_config, convert, read_instances
+from batchpredict.local.vertex.instances import InstanceRules, check_instance_config, convert
 
 ROW = {"id": 7, "a": 1.5, "b": "x", "c": None}
 
 
 def config(**fields: Any) -> Any:
     return types.BatchPredictionJob.InstanceConfig(**fields)
+
+
+def rules(**fields: Any) -> InstanceRules:
+    return InstanceRules.of(config(**fields))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,7 @@ def config(**fields: Any) -> Any:
             [None, 1.5],
             {"key": "7"},
         ),
+        (ROW, {"included_fields": ["id", "a"], "key_field": "id"}, {"a": 1.5}, {"key": "7"}),
         (
             ROW,
             {"excluded_fields": ["id", "nope"]},
@@ -52,7 +55,7 @@ def config(**fields: Any) -> Any:
 def test_a_value_is_converted(
     value: Any, fields: dict[str, Any], sent: Any, echo: dict[str, Any] | None
 ) -> None:
-    found = convert(value, config(**fields))
+    found = convert(value, rules(**fields))
     assert found.sent == sent
     assert found.echo == ({"instance": sent} if echo is None else echo)
     if isinstance(sent, dict):
@@ -61,7 +64,7 @@ def test_a_value_is_converted(
 
 @pytest.mark.parametrize(("key", "text"), [(7, "7"), (1.5, "1.5"), ("7", "7"), (True, "true")])
 def test_a_key_becomes_text(key: Any, text: str) -> None:
-    assert convert({"k": key}, config(key_field="k")).echo == {"key": text}
+    assert convert({"k": key}, rules(key_field="k")).echo == {"key": text}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +73,7 @@ def test_a_key_becomes_text(key: Any, text: str) -> None:
         ([1], {"key_field": "id"}),
         ([1], {"included_fields": ["a"]}),
         ([1], {"excluded_fields": ["a"]}),
+        ([1], {"instance_type": "object"}),
         (ROW, {"key_field": "nope"}),
         (ROW, {"key_field": "c"}),
         ({"k": [1]}, {"key_field": "k"}),
@@ -79,29 +83,46 @@ def test_a_key_becomes_text(key: Any, text: str) -> None:
 )
 def test_a_value_that_does_not_fit_is_refused(value: Any, fields: dict[str, Any]) -> None:
     with pytest.raises(ServiceError) as caught:
-        convert(value, config(**fields))
+        convert(value, rules(**fields))
     assert caught.value.status == "INVALID_ARGUMENT"
 
 
+INVALID, UNIMPLEMENTED = "INVALID_ARGUMENT", "UNIMPLEMENTED"
+
+
 @pytest.mark.parametrize(
-    "fields",
-    [{"included_fields": ["a"], "excluded_fields": ["b"]}, {"instance_type": "list"}],
+    ("kind", "fields", "field", "status"),
+    [
+        ("jsonl", {"included_fields": ["a"], "excluded_fields": ["b"]}, "included", INVALID),
+        ("jsonl", {"instance_type": "list"}, "instance_type", INVALID),
+        ("jsonl", {"excluded_fields": ["prediction"]}, "excluded_fields", INVALID),
+        ("csv", {"instance_type": "array"}, "instance_type", INVALID),
+        ("csv", {"included_fields": ["a"]}, "included_fields", INVALID),
+        ("csv", {"excluded_fields": ["a"], "key_field": "k"}, "excluded_fields", INVALID),
+        ("file-list", {"instance_type": "object"}, "instance_type", INVALID),
+        ("file-list", {"key_field": "k"}, "key_field", INVALID),
+        ("tf-record", {"instance_type": "object"}, "instance_type", INVALID),
+        ("tf-record", {"key_field": "k"}, "key_field", UNIMPLEMENTED),
+        ("tf-record-gzip", {"included_fields": ["a"]}, "included_fields", UNIMPLEMENTED),
+    ],
 )
-def test_a_config_that_contradicts_itself_is_refused(fields: dict[str, Any]) -> None:
-    with pytest.raises(ServiceError):
-        check_instance_config(config(**fields))
+def test_a_config_that_does_not_fit_is_refused_by_the_name_of_the_field(
+    kind: str, fields: dict[str, Any], field: str, status: str
+) -> None:
+    with pytest.raises(ServiceError, match=f"instance_config.*{field}") as caught:
+        check_instance_config(config(**fields), kind)
+    assert caught.value.status == status
 
 
-def test_lines_come_in_order_and_blank_ones_are_skipped(tmp_path: Path) -> None:
-    one, two = tmp_path / "1", tmp_path / "2"
-    one.write_bytes('[1]\r\n\n  \n{"a": "x\u2028y"}\n'.encode())
-    two.write_bytes(b"[3]")
-    found = [it.sent for it in read_instances([one, two], config())]
-    assert found == [[1], {"a": "x\u2028y"}, [3]]
-
-
-def test_a_line_that_is_no_json_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "input.jsonl"
-    path.write_text(json.dumps([1]) + "\n[1, \n")
-    with pytest.raises(ServiceError, match=r"input\.jsonl line 2"):
-        list(read_instances([path], config()))
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("csv", {"key_field": "k"}),
+        ("csv", {}),
+        ("tf-record", {}),
+        ("file-list", {}),
+        ("jsonl", {"excluded_fields": ["prediction"], "key_field": "k"}),
+    ],
+)
+def test_a_config_that_fits_is_taken(kind: str, fields: dict[str, Any]) -> None:
+    check_instance_config(config(**fields), kind)

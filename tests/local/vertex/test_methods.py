@@ -23,12 +23,18 @@ EMULATED = {
     "GetModel",
     "ListModels",
     "ListModelVersions",
+    "UpdateModel",
+    "MergeVersionAliases",
+    "CopyModel",
+    "DeleteModelVersion",
     "DeleteModel",
     "CreateEndpoint",
     "GetEndpoint",
     "ListEndpoints",
+    "UpdateEndpoint",
     "DeleteEndpoint",
     "DeployModel",
+    "MutateDeployedModel",
     "UndeployModel",
     "Predict",
     "RawPredict",
@@ -66,7 +72,7 @@ def test_an_unknown_method_is_unimplemented(
     gapic: Callable[[str, str], Any], transport: str
 ) -> None:
     with pytest.raises(exceptions.MethodNotImplemented, match="not emulated"):
-        gapic("model", transport).delete_model_version(name=f"{PARENT}/models/1@1")
+        gapic("model", transport).get_model_evaluation(name=f"{PARENT}/models/1/evaluations/1")
     with pytest.raises(exceptions.MethodNotImplemented, match="not emulated"):
         gapic("job", transport).list_custom_jobs(parent=PARENT)
 

@@ -44,7 +44,7 @@ def model_names(vertex: LocalVertex) -> list[str]:
 def test_models_and_endpoints_are_found_by_the_next_session(tmp_path: Path) -> None:
     with cold(tmp_path) as vertex:
         call(vertex, "UploadModel", parent=PARENT, model=MODEL, model_id="m")
-        call(vertex, "UploadModel", parent=PARENT, model=MODEL, model_id="dotted.name")
+        call(vertex, "UploadModel", parent=PARENT, model=MODEL, model_id="with_underscore")
         call(vertex, "UploadModel", parent=PARENT, model=MODEL, model_id="gone")
         call(vertex, "DeleteModel", name=f"{PARENT}/models/gone")
         version = types.Model(MODEL, version_aliases=["default", "new"])
@@ -52,7 +52,7 @@ def test_models_and_endpoints_are_found_by_the_next_session(tmp_path: Path) -> N
         call(vertex, "UploadModel", parent=PARENT, model=version, parent_model=parent_model)
         endpoint = types.Endpoint(display_name="e", labels={"a": "b"})
         call(vertex, "CreateEndpoint", parent=PARENT, endpoint=endpoint, endpoint_id="e")
-        before = call(vertex, "GetModel", name=f"{PARENT}/models/m")
+        before = call(vertex, "GetModel", name=f"{PARENT}/models/m@new")
     with cold(tmp_path) as vertex:
         assert call(vertex, "GetModel", name=f"{PARENT}/models/m@new") == before
         assert before.version_id == "2"

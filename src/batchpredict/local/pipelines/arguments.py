@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kfp.local.executor_output_utils import pb2_value_to_python
@@ -13,15 +13,26 @@ from batchpredict.local.pipelines.placeholders import plain_numbers, resolve_con
 SELECTOR = re.compile(r'parseJson\(string_value\)\["([^"]+)"\]')
 
 
-def task_arguments(task: Any, store: IOStore, constants: Mapping[str, str]) -> dict[str, Any]:
+def task_arguments(
+    task: Any,
+    store: IOStore,
+    constants: Mapping[str, str],
+    is_absent: Callable[[str, str], bool] | None = None,
+) -> dict[str, Any]:
     """Return the arguments of a task, without the defaults of its component.
 
     Args:
         task: The task's ``PipelineTaskSpec``.
         store: What the DAG around it holds.
         constants: Values of the pipeline's placeholders.
+        is_absent: Says of a task and an output that it was not written, so is left out here.
     """
-    parameters, artifacts = task.inputs.parameters, task.inputs.artifacts
+    artifacts = dict(task.inputs.artifacts)
+    given = task.inputs.parameters.items()
+    parameters = {name: it for name, it in given if not it.HasField("task_final_status")}
+    if is_absent is not None:
+        parameters = {n: it for n, it in parameters.items() if not is_absent(*_source(it))}
+        artifacts = {n: it for n, it in artifacts.items() if not is_absent(*_artifact_source(it))}
     arguments = {name: _parameter(spec, store) for name, spec in parameters.items()}
     arguments |= {name: _artifact(spec, store) for name, spec in artifacts.items()}
     for name, spec in parameters.items():
@@ -30,13 +41,22 @@ def task_arguments(task: Any, store: IOStore, constants: Mapping[str, str]) -> d
     return arguments
 
 
+def _source(spec: Any) -> tuple[str, str]:
+    source = spec.task_output_parameter
+    return source.producer_task, source.output_parameter_key
+
+
+def _artifact_source(spec: Any) -> tuple[str, str]:
+    source = spec.task_output_artifact
+    return source.producer_task, source.output_artifact_key
+
+
 def _parameter(spec: Any, store: IOStore) -> Any:
     match spec.WhichOneof("kind"):
         case "runtime_value":
             return plain_numbers(pb2_value_to_python(spec.runtime_value.constant))
         case "task_output_parameter":
-            source = spec.task_output_parameter
-            value = store.get_task_output(source.producer_task, source.output_parameter_key)
+            value = store.get_task_output(*_source(spec))
         case _:
             value = store.get_parent_input(spec.component_input_parameter)
     return select(value, spec.parameter_expression_selector)
@@ -44,8 +64,7 @@ def _parameter(spec: Any, store: IOStore) -> Any:
 
 def _artifact(spec: Any, store: IOStore) -> Any:
     if spec.HasField("task_output_artifact"):
-        source = spec.task_output_artifact
-        return store.get_task_output(source.producer_task, source.output_artifact_key)
+        return store.get_task_output(*_artifact_source(spec))
     return store.get_parent_input(spec.component_input_artifact)
 
 

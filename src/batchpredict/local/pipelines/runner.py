@@ -9,11 +9,21 @@ from typing import Any
 from kfp.local.executor_output_utils import pb2_value_to_python
 
 from batchpredict.local.pipelines.arguments import task_arguments
+from batchpredict.local.pipelines.attempts import run_or_take, run_with_retries
+from batchpredict.local.pipelines.cache import Hit
 from batchpredict.local.pipelines.conditions import holds
 from batchpredict.local.pipelines.loops import collected, loop_items, run_side_by_side
 from batchpredict.local.pipelines.outputs import absent_outputs, graph_outputs
 from batchpredict.local.pipelines.placeholders import plain_numbers, resolve_constant
-from batchpredict.local.pipelines.scope import DONE, FAILED, SKIPPED, Scope
+from batchpredict.local.pipelines.retries import RetryPolicy
+from batchpredict.local.pipelines.scope import (
+    DONE,
+    FAILED,
+    SKIPPED,
+    Place,
+    Scope,
+    waits_for_completion,
+)
 from batchpredict.local.pipelines.spec import Pipeline
 from batchpredict.local.pipelines.states import TaskStates
 from batchpredict.local.pipelines.tasks import (
@@ -31,8 +41,9 @@ class _InnerTasksFailed(TaskFailed):
 class PipelineRunner:
     """Runs one pipeline once.
 
-    A failed task stops the tasks that need it; the others run to their end, as on Vertex AI with
-    its default failure policy.
+    A failed task stops the tasks that need it. The others run to their end, as on Vertex AI with
+    its default failure policy, or are not started (``fail_fast``). Tasks that wait for completion
+    only, such as exit tasks, start in both cases, and never once the run is cancelled.
     """
 
     def __init__(self, pipeline: Pipeline, context: RunContext, states: TaskStates) -> None:
@@ -45,7 +56,7 @@ class PipelineRunner:
         """Run with these parameters; return one line for each task that failed."""
         root = self._pipeline.root
         with contextlib.suppress(_InnerTasksFailed):  # each is among the failures
-            self._run_dag(root, self._arguments(root, parameters), "", 0)
+            self._run_dag(root, self._arguments(root, parameters), Place("", 0))
         return self._failures
 
     def _arguments(self, component: Any, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,23 +69,29 @@ class PipelineRunner:
         return arguments
 
     def _run_dag(
-        self, component: Any, arguments: Mapping[str, Any], path: str, number: int
+        self, component: Any, arguments: Mapping[str, Any], place: Place
     ) -> dict[str, Any]:
         """Run the tasks of one DAG; return its outputs."""
-        scope = Scope(path, number, component.dag.tasks)
+        prefix = f"{place.path}/" if place.path else ""
+        scope = Scope(prefix, place.number, component.dag.tasks, is_exit=place.is_exit)
         for name in (
             *component.input_definitions.parameters,
             *component.input_definitions.artifacts,
         ):
             scope.store.put_parent_input(name, arguments.get(name))
         for name in scope.tasks:
-            scope.numbers[name] = self._states.add(scope.path_of(name), number)
+            scope.numbers[name] = self._states.add(scope.path_of(name), place.number)
         self._run_tasks(scope)
         failed = [name for name, end in scope.ended.items() if end == FAILED]
         if failed:
-            names = ", ".join(failed)
-            raise _InnerTasksFailed(f"{path.rstrip('/')}: {names} failed or not started")
+            raise self._inner_failure(place, f"{', '.join(failed)} failed or not started", prefix)
         return graph_outputs(component, scope)
+
+    def _inner_failure(self, place: Place, what: str, *prefixes: str) -> _InnerTasksFailed:
+        """Return the error of a graph or a loop, with what the tasks inside it said."""
+        causes = [text for text in self._failures if text.startswith(prefixes)]
+        told = f": {'; '.join(causes)}" if causes else ""
+        return _InnerTasksFailed(f"{place.path}: {what}{told}")
 
     def _run_tasks(self, scope: Scope) -> None:
         """Start each task when its upstream tasks have ended, until all have."""
@@ -98,16 +115,22 @@ class PipelineRunner:
                 running -= 1
 
     def _is_blocked(self, scope: Scope, name: str, task: Any) -> bool:
-        """Whether an upstream task did not succeed; then this one is ended with it."""
+        """Whether a task must not start; then it is ended."""
         upstream = {scope.ended[needed] for needed in task.dependent_tasks}
-        number = scope.numbers[name]
-        if FAILED in upstream:
-            self._states.not_triggered(number)
+        if self._starts_no_more(scope.place_of(name)):
             scope.ended[name] = FAILED
-        elif SKIPPED in upstream:
-            self._states.skip(number)
-            scope.ended[name] = SKIPPED
+        elif waits_for_completion(task):
+            return False
+        elif upstream & {FAILED, SKIPPED}:
+            scope.ended[name] = FAILED if FAILED in upstream else SKIPPED
+        if name in scope.ended:
+            self._states.not_triggered(scope.numbers[name])
         return name in scope.ended
+
+    def _starts_no_more(self, place: Place) -> bool:
+        """Whether the run has been cancelled, or fails fast and has failed."""
+        fails_fast = self._context.fail_fast and bool(self._failures)
+        return self._context.cancelled.is_set() or (fails_fast and not place.is_exit)
 
     def _run_task(
         self, scope: Scope, name: str, task: Any, ended: "queue.SimpleQueue[tuple[str, str]]"
@@ -121,7 +144,7 @@ class PipelineRunner:
             ended.put((name, FAILED))
             return
         if outputs is None:
-            self._states.skip(number)
+            self._states.not_triggered(number)
             ended.put((name, SKIPPED))
             return
         for key, value in outputs.items():
@@ -142,63 +165,117 @@ class PipelineRunner:
         self, scope: Scope, name: str, task: Any, component: Any
     ) -> dict[str, Any] | None:
         """Run one task; None when its condition is false."""
-        given = task_arguments(task, scope.store, self._context.constants)
+        given = self._given(scope, task)
         condition = task.trigger_policy.condition
         if condition and not holds(condition, given):
             return None
-        path, number = scope.path_of(name), scope.numbers[name]
-        self._states.start(number)
+        place = scope.place_of(name)
+        self._states.start(place.number, self._kind(component))
         if task.WhichOneof("iterator"):
-            return self._run_loop(component, task, given, path, number)
-        return self._run_component(component, given, path, number)
+            return self._run_loop(component, task, given, place)
+        return self._run_component(component, task, given, place)
+
+    def _given(self, scope: Scope, task: Any) -> dict[str, Any]:
+        """Return the arguments of a task; how a task ended is one of them for an exit task."""
+        arguments = (task, scope.store, self._context.constants)
+        if not waits_for_completion(task):
+            return task_arguments(*arguments)
+        given = task_arguments(*arguments, scope.is_absent)
+        for name, spec in task.inputs.parameters.items():
+            if spec.HasField("task_final_status"):
+                producer = spec.task_final_status.producer_task
+                given[name] = self._states.final_status(scope.numbers[producer], producer)
+        return given
+
+    def _kind(self, component: Any) -> str:
+        """Return what carries out a component: ``dag``, ``container`` or ``importer``."""
+        if component.WhichOneof("implementation") == "dag":
+            return "dag"
+        return str(self._pipeline.executors[component.executor_label].WhichOneof("spec"))
 
     def _run_component(
-        self, component: Any, given: Mapping[str, Any], path: str, number: int
+        self, component: Any, task: Any, given: Mapping[str, Any], place: Place
     ) -> dict[str, Any]:
         """Run what carries out a task, or one iteration of a loop; return its outputs."""
         arguments = self._arguments(component, given)
-        if component.WhichOneof("implementation") == "dag":
-            return self._run_dag(component, arguments, f"{path}/", number)
+        self._states.take(place.number, arguments)
+        kind = self._kind(component)
+        if kind == "dag":
+            return self._run_dag(component, arguments, place)
         executor = self._pipeline.executors[component.executor_label]
-        if executor.WhichOneof("spec") == "importer":
+        if kind == "importer":
             return run_importer(executor, arguments, self._context.constants)
-        return run_container(self._context, path, component, executor, arguments)
+        return self._run_container(component, executor, task, arguments, place)
+
+    def _run_container(
+        self, component: Any, executor: Any, task: Any, arguments: Mapping[str, Any], place: Place
+    ) -> dict[str, Any]:
+        """Run a step as often as its retry policy allows; return its outputs."""
+        context, path = self._context, place.path
+
+        def run(attempt: int) -> dict[str, Any]:
+            if attempt > 1:
+                self._states.start_again(place.number)
+            return run_container(context, path, component, executor, arguments)
+
+        def wait(message: str) -> None:
+            self._states.wait(place.number, message)
+
+        def run_or_retry() -> dict[str, Any]:
+            return run_with_retries(context, path, RetryPolicy.of(task), run, wait)
+
+        def taken(hit: Hit) -> None:
+            self._states.take_from_cache(place.number, hit.run, hit.task)
+
+        key = self._cache_key(component, executor, task, arguments, path)
+        return run_or_take(context, path, key, run_or_retry, taken)
+
+    def _cache_key(
+        self, component: Any, executor: Any, task: Any, arguments: Mapping[str, Any], path: str
+    ) -> str | None:
+        """Return what stands for a step in the cache; None when it must run."""
+        cache = self._context.cache
+        if cache is None or not task.caching_options.enable_cache:
+            return None
+        return cache.key(component, executor, arguments, self._context.constants_of(path))
 
     def _run_loop(
-        self, component: Any, task: Any, given: Mapping[str, Any], path: str, number: int
+        self, component: Any, task: Any, given: Mapping[str, Any], place: Place
     ) -> dict[str, Any]:
         """Run the iterations of a loop, all of them even if some fail; return their outputs."""
         item_input, items = loop_items(task, given)
-        numbers = [self._states.add(f"{path}-{index}", number) for index in range(len(items))]
+        paths = [f"{place.path}-{index}" for index in range(len(items))]
+        numbers = [self._states.add(path, place.number) for path in paths]
         outputs: dict[int, dict[str, Any]] = {}
 
         def iterate(index: int) -> None:
             arguments = {**given, item_input: items[index]}
-            place = (f"{path}-{index}", numbers[index])
-            found = self._run_iteration(component, arguments, *place)
+            inner = Place(paths[index], numbers[index], place.is_exit)
+            found = self._run_iteration(component, task, arguments, inner)
             if found is not None:
                 outputs[index] = found
 
         limit = task.iterator_policy.parallelism_limit or self._context.parallel_steps
         run_side_by_side(iterate, len(items), limit)
-        failed = [str(index) for index in range(len(items)) if index not in outputs]
+        failed = [index for index in range(len(items)) if index not in outputs]
         if failed:
-            iterations = ", ".join(failed)
-            raise _InnerTasksFailed(f"{path}: iterations failed or not started: {iterations}")
+            what = f"iterations failed or not started: {', '.join(map(str, failed))}"
+            prefixes = [paths[index] + end for index in failed for end in ("/", ":")]
+            raise self._inner_failure(place, what, *prefixes)
         return collected(component, [outputs[index] for index in range(len(items))])
 
     def _run_iteration(
-        self, component: Any, arguments: Mapping[str, Any], path: str, number: int
+        self, component: Any, task: Any, arguments: Mapping[str, Any], place: Place
     ) -> dict[str, Any] | None:
         """Run one iteration of a loop; None when it failed."""
-        if self._context.cancelled.is_set():
-            self._states.not_triggered(number)
+        if self._starts_no_more(place):
+            self._states.not_triggered(place.number)
             return None
-        self._states.start(number)
+        self._states.start(place.number, self._kind(component))
         try:
-            outputs = self._run_component(component, arguments, path, number)
+            outputs = self._run_component(component, task, arguments, place)
         except Exception as error:
-            self._note_failure(path, number, error)
+            self._note_failure(place.path, place.number, error)
             return None
-        self._states.succeed(number, outputs)
+        self._states.succeed(place.number, outputs)
         return outputs

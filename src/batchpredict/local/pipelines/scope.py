@@ -6,10 +6,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kfp.local.io import IOStore
+from kfp.pipeline_spec import pipeline_spec_pb2
 
 from batchpredict.local.pipelines.spec import SAFE_NAME
 
+COMPLETED = pipeline_spec_pb2.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a task, or one iteration of a loop, stands in the run.
+
+    Attributes:
+        path: Its name within the run.
+        number: Its number in the run.
+        is_exit: Whether it is a task that waits for completion only, or is inside one.
+    """
+
+    path: str
+    number: int
+    is_exit: bool = False
 
 
 @dataclass
@@ -23,6 +40,7 @@ class Scope:
         ended: ``done``, ``skipped`` or ``failed`` of each task that has ended.
         numbers: Number of each task in the run.
         absent: Outputs (task, name) that a graph does not have because a branch was not taken.
+        is_exit: Whether it is inside a task that waits for completion only.
     """
 
     path: str
@@ -32,6 +50,7 @@ class Scope:
     ended: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     absent: set[tuple[str, str]] = field(default_factory=set)
+    is_exit: bool = False
 
     def title(self, name: str) -> str:
         """Return the display name of a task when it is safe and its own, else its name."""
@@ -51,10 +70,23 @@ class Scope:
         """Return the name of a task within the run."""
         return f"{self.path}{self.title(name)}"
 
+    def place_of(self, name: str) -> Place:
+        """Return where a task stands in the run."""
+        is_exit = self.is_exit or waits_for_completion(self.tasks[name])
+        return Place(self.path_of(name), self.numbers[name], is_exit)
+
     def is_ready(self, task: Any) -> bool:
         """Whether all that the task needs has ended."""
         return set(task.dependent_tasks) <= set(self.ended)
 
     def is_absent(self, name: str, output: str) -> bool:
-        """Whether a task has no such output because a branch was not taken."""
-        return self.ended.get(name) == SKIPPED or (name, output) in self.absent
+        """Whether a task has no such output: it failed, or a branch was not taken."""
+        return self.ended.get(name) in (SKIPPED, FAILED) or (name, output) in self.absent
+
+
+def waits_for_completion(task: Any) -> bool:
+    """Whether a task starts also when what it waits for did not succeed.
+
+    So are the exit tasks of ``dsl.ExitHandler`` and those with ``ignore_upstream_failure``.
+    """
+    return bool(task.trigger_policy.strategy == COMPLETED)

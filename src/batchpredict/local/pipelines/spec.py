@@ -49,7 +49,6 @@ def load_pipeline(content: Mapping[str, Any]) -> Pipeline:
     _check_names(pipeline)
     _check_nesting(pipeline)
     for name, task in _tasks(pipeline):
-        _check_task(name, task)
         _check_component(name, task, pipeline)
     for component in (pipeline.root, *pipeline.components.values()):
         check_inputs(component)
@@ -100,17 +99,6 @@ def _check_nesting(pipeline: Pipeline) -> None:
         raise ValueError(f"E341 a component of the pipeline contains itself: {chain}") from error
 
 
-def _check_task(name: str, task: Any) -> None:
-    finally_ = pipeline_spec_pb2.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
-    missing = ""
-    if task.trigger_policy.strategy == finally_:
-        missing = "dsl.ExitHandler or ignore_upstream_failure"
-    elif task.retry_policy.max_retry_count:
-        missing = "set_retry"
-    if missing:
-        raise ValueError(f"E340 task {name!r} uses {missing}, which is not run locally yet")
-
-
 def _check_component(name: str, task: Any, pipeline: Pipeline) -> None:
     component = pipeline.components.get(task.component_ref.name)
     if component is None or not (
@@ -119,6 +107,11 @@ def _check_component(name: str, task: Any, pipeline: Pipeline) -> None:
     ):
         raise ValueError(
             f"E341 this is not a compiled pipeline: nothing carries out task {name!r}"
+        )
+    if component.WhichOneof("implementation") == "dag" and task.retry_policy.max_retry_count:
+        raise ValueError(
+            f"E340 task {name!r} uses set_retry, and is a pipeline: only steps are tried again; "
+            "set it on its steps"
         )
     outputs = component.output_definitions.artifacts.items()
     lists = [output for output, spec in outputs if spec.is_artifact_list]

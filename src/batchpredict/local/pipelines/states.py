@@ -1,6 +1,5 @@
 """What has become of each task of a run, as ``PipelineTaskDetail`` messages."""
 
-import datetime
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -10,15 +9,24 @@ from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 from kfp import dsl
 
+from batchpredict.local.pipelines.executions import moved_execution, new_execution, now
+
 State = types.PipelineTaskDetail.State
 
 
 class TaskStates:
-    """The tasks of one run in the order in which they were met; safe to use from many threads."""
+    """The tasks of one run in the order in which they were met; safe to use from many threads.
 
-    def __init__(self) -> None:
+    Args:
+        job: Resource name of the run, which the names of the executions are made of.
+    """
+
+    def __init__(self, job: str = "") -> None:
+        self._job = job
         self._details: dict[int, Any] = {}
         self._parameters: dict[str, dict[str, Any]] = {}
+        self._arguments: dict[str, dict[str, Any]] = {}
+        self._cached: set[int] = set()
         self._lock = threading.Lock()
 
     def add(self, name: str, parent: int = 0) -> int:
@@ -29,48 +37,99 @@ class TaskStates:
                 task_id=number,
                 parent_task_id=parent,
                 task_name=name,
-                create_time=_now(),
-                state=State.PENDING,
+                task_unique_name=name.replace("/", "."),
+                create_time=now(),
             )
-            return number
+        self._move(number, State.PENDING)
+        return number
 
-    def start(self, number: int) -> None:
-        """The task runs."""
-        self._change(number, state=State.RUNNING, start_time=_now())
+    def start(self, number: int, kind: str = "") -> None:
+        """The task runs.
 
-    def skip(self, number: int) -> None:
-        """The task's condition is false, or it is inside such a branch."""
-        self._change(number, state=State.SKIPPED, end_time=_now())
+        Args:
+            number: Number of the task.
+            kind: What carries it out: ``container``, ``importer`` or ``dag``.
+        """
+        self._move(number, State.RUNNING, start_time=now())
+        with self._lock:
+            detail = self._details[number]
+            detail.execution = new_execution(self._job, detail, kind)
+
+    def wait(self, number: int, message: str) -> None:
+        """An attempt ended badly; the task waits for the next one."""
+        self._move(number, State.PENDING, _status(code_pb2.FAILED_PRECONDITION, message))
+
+    def start_again(self, number: int) -> None:
+        """The next attempt runs."""
+        self._move(number, State.RUNNING)
+
+    def take_from_cache(self, number: int, run: str, task: str) -> None:
+        """The task will not run: its outputs are those of a task of an earlier run."""
+        with self._lock:
+            self._cached.add(number)
+            execution = self._details[number].execution
+            execution.metadata = {"cached_run": run, "cached_task": task}
+
+    def take(self, number: int, arguments: Mapping[str, Any]) -> None:
+        """Keep what the task is given, defaults included."""
+        with self._lock:
+            detail = self._details[number]
+            detail.inputs = _artifact_lists(arguments)
+            self._arguments[detail.task_name] = dict(arguments)
 
     def not_triggered(self, number: int) -> None:
-        """A task that this one needs did not succeed."""
-        self._change(number, state=State.NOT_TRIGGERED, end_time=_now())
+        """The task was not started.
+
+        Its condition is false, a task that it needs did not succeed, or the run starts no more.
+        """
+        self._move(number, State.NOT_TRIGGERED, end_time=now())
 
     def succeed(self, number: int, outputs: Mapping[str, Any]) -> None:
-        """The task ended well; keep what it gives."""
-        found = {name: _artifacts(value) for name, value in outputs.items()}
-        artifacts = {
-            name: types.PipelineTaskDetail.ArtifactList(artifacts=values)
-            for name, values in found.items()
-            if values
-        }
-        self._change(number, state=State.SUCCEEDED, end_time=_now(), outputs=artifacts)
+        """The task ended well, or was taken from the cache; keep what it gives."""
+        artifacts = _artifact_lists(outputs)
         with self._lock:
             name = self._details[number].task_name
             self._parameters[name] = {
                 key: value for key, value in outputs.items() if key not in artifacts
             }
+            is_cached = number in self._cached
+        state = State.SKIPPED if is_cached else State.SUCCEEDED
+        self._move(number, state, end_time=now(), outputs=artifacts)
 
     def fail(self, number: int, message: str, *, cancelled: bool = False) -> None:
         """The task ended badly."""
         state = State.CANCELLED if cancelled else State.FAILED
-        error = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message=message)
-        self._change(number, state=state, end_time=_now(), error=error)
+        code = code_pb2.CANCELLED if cancelled else code_pb2.FAILED_PRECONDITION
+        error = _status(code, message)
+        self._move(number, state, error, end_time=now(), error=error)
+
+    def final_status(self, number: int, producer: str) -> dict[str, Any]:
+        """Return how a task ended, as ``dsl.PipelineTaskFinalStatus`` is given to a step.
+
+        Args:
+            number: Number of the task that ended.
+            producer: Its name in its DAG.
+        """
+        with self._lock:
+            detail = self._details[number]
+            status: dict[str, Any] = {
+                "state": State(detail.state).name,
+                "pipeline_job_resource_name": self._job,
+                "pipeline_task_name": producer,
+            }
+            if detail.error.code:
+                status["error"] = {"code": detail.error.code, "message": detail.error.message}
+        return status
 
     def parameters(self, name: str) -> dict[str, Any]:
         """Return the output parameters of a task: the API's details have no place for them."""
         with self._lock:
             return dict(self._parameters.get(name, {}))
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        """Return what a task was given."""
+        with self._lock:
+            return dict(self._arguments.get(name, {}))
 
     def details(self) -> list[Any]:
         """Return copies of all details."""
@@ -78,18 +137,35 @@ class TaskStates:
         with self._lock:
             return [kind.deserialize(kind.serialize(it)) for it in self._details.values()]
 
-    def _change(self, number: int, **fields: Any) -> None:
+    def _move(self, number: int, state: Any, told: Any = None, **fields: Any) -> None:
+        """Set the state and these fields of a task, and add a line to its history."""
         with self._lock:
+            detail = self._details[number]
             for name, value in fields.items():
-                setattr(self._details[number], name, value)
+                setattr(detail, name, value)
+            detail.state = state
+            detail.pipeline_task_status.append(
+                types.PipelineTaskDetail.PipelineTaskStatus(
+                    update_time=now(), state=state, error=told
+                )
+            )
+            if detail.execution.name:
+                detail.execution = moved_execution(detail)
 
 
-def _now() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC)
+def _status(code: int, message: str) -> Any:
+    return status_pb2.Status(code=code, message=message)
+
+
+def _artifact_lists(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the artifacts among inputs or outputs, as the API has them."""
+    found = {name: _artifacts(value) for name, value in values.items()}
+    kind = types.PipelineTaskDetail.ArtifactList
+    return {name: kind(artifacts=artifacts) for name, artifacts in found.items() if artifacts}
 
 
 def _artifacts(value: Any) -> list[Any]:
-    """Return the artifacts of an output; none when it is a parameter or an empty list."""
+    """Return the artifacts of a value; none when it is a parameter or an empty list."""
     values = value if isinstance(value, list) else [value]
     return [_artifact(it) for it in values if isinstance(it, dsl.Artifact)]
 

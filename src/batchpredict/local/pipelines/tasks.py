@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,13 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 from batchpredict.local.launch.process import Process
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.logs import last_exception
+from batchpredict.local.pipelines.cache import StepCache
 from batchpredict.local.pipelines.placeholders import (
     plain_numbers,
     resolve_command,
     resolve_constant,
 )
+from batchpredict.local.pipelines.retries import Clock
 from batchpredict.local.storage.objects import ObjectStore
 
 log = logging.getLogger("batchpredict.local")
@@ -42,6 +44,9 @@ class RunContext:
         environment: Variables of every container.
         parallel_steps: Largest number of steps that run at the same time.
         error_of: Returns the error of the Vertex AI resource of a name, or "".
+        clock: What the waits between the attempts of a step go by.
+        fail_fast: Whether no new task starts once one has failed.
+        cache: Steps of earlier runs, or None when every step runs.
     """
 
     constants: Mapping[str, str]
@@ -55,6 +60,14 @@ class RunContext:
     parallel_steps: int
     cancelled: threading.Event
     error_of: Callable[[str], str]
+    clock: Clock = field(default_factory=Clock)
+    fail_fast: bool = False
+    cache: StepCache | None = None
+
+    def constants_of(self, path: str) -> dict[str, str]:
+        """Return the values of the placeholders of the task at ``path``."""
+        names = {".pipeline_task_name": path.rpartition("/")[2], ".pipeline_task_uuid": path}
+        return {**self.constants, **names}
 
     def log_of(self, path: str) -> Path:
         """Return the log of the task at ``path``."""
@@ -87,12 +100,11 @@ def run_container(
     )
     executor_input = _executor_input(context, message, component)
     executor_input.get("inputs", {}).get("parameterValues", {}).update(structured)
-    names = {".pipeline_task_name": path.rpartition("/")[2], ".pipeline_task_uuid": path}
     container = executor.container
     command = resolve_command(
         [*container.command, *container.args],
         executor_input,
-        {**context.constants, **names},
+        context.constants_of(path),
         "/gcs/" if context.sandbox.isolated else f"{context.store.root}/",
     )
     context.store.path(root).mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ def check_inputs(component: Any) -> None:
             if spec.HasField("component_input_parameter"):
                 _check_input(name, spec.component_input_parameter, parameters)
             _check_selector(name, spec.parameter_expression_selector)
+            _check_status(name, spec, task)
         for spec in task.inputs.artifacts.values():
             if spec.HasField("component_input_artifact"):
                 _check_input(name, spec.component_input_artifact, artifacts)
@@ -41,6 +42,14 @@ def _check_selector(task: str, expression: str) -> None:
     if expression and not SELECTOR.fullmatch(expression):
         raise ValueError(
             f"E340 task {task!r} uses the expression {expression!r}, which is not run locally"
+        )
+
+
+def _check_status(name: str, spec: Any, task: Any) -> None:
+    producer = spec.task_final_status.producer_task
+    if spec.HasField("task_final_status") and producer not in task.dependent_tasks:
+        raise ValueError(
+            f"E341 task {name!r} asks how {producer!r} ended, and does not wait for it"
         )
 
 

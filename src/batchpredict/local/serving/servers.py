@@ -1,7 +1,5 @@
 """The running model servers, one process for each model version, reached by Unix sockets."""
 
-import http.client
-import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from google.rpc import code_pb2
 from batchpredict.local.launch.process import Process
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.logs import last_exception
+from batchpredict.local.serving.connections import Connections
 from batchpredict.local.serving.recipes import Recipe, recipe_for
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.errors import ServiceError
@@ -22,17 +21,6 @@ START_TIMEOUT = 120.0
 POLL_INTERVAL = 0.02
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 class _Server:
     """One model server: started by the first caller, waited for by the others."""
 
@@ -40,16 +28,7 @@ class _Server:
         self.lock = threading.Lock()
         self.process: Process | None = None
         self.recipe: Recipe | None = None
-        self.socket = Path()
-
-    def request(self, verb: str, path: str, body: bytes, timeout: float) -> tuple[int, bytes]:
-        connection = _UnixConnection(self.socket, timeout)
-        try:
-            connection.request(verb, path, body, {"Content-Type": "application/json"})
-            reply = connection.getresponse()
-            return reply.status, reply.read()
-        finally:
-            connection.close()
+        self.connections = Connections(Path())
 
 
 class ModelServers:
@@ -84,7 +63,7 @@ class ModelServers:
         """Send a prediction request to the model's server; return its status and body."""
         server = self.ensure(model)
         assert server.recipe is not None
-        return server.request("POST", server.recipe.predict_route, body, timeout)
+        return server.connections.request("POST", server.recipe.predict_route, body, timeout)
 
     def ensure(self, model: Any) -> _Server:
         """Return the model's server, started if need be.
@@ -105,9 +84,10 @@ class ModelServers:
     def _start(self, server: _Server, model: Any, number: int) -> None:
         folder = self._work / f"model-{number}"
         folder.mkdir(parents=True, exist_ok=True)
-        server.socket = self._sockets / f"model-{number}.sock"
-        server.socket.unlink(missing_ok=True)
-        server.recipe = recipe_for(model, str(server.socket))
+        socket = self._sockets / f"model-{number}.sock"
+        socket.unlink(missing_ok=True)
+        server.connections = Connections(socket)
+        server.recipe = recipe_for(model, str(socket))
         log = self._work / f"model-{number}.log"
         log.unlink(missing_ok=True)
         environment = {**self._environment, **server.recipe.environment}
@@ -120,7 +100,8 @@ class ModelServers:
         deadline = time.monotonic() + START_TIMEOUT
         while True:
             try:
-                if server.request("GET", server.recipe.health_route, b"", 5.0)[0] == 200:
+                route = server.recipe.health_route
+                if server.connections.request("GET", route, b"", 5.0)[0] == 200:
                     return
             except OSError:
                 pass  # not listening yet

@@ -1,4 +1,4 @@
-"""EndpointService: endpoints, and the models that are deployed to them."""
+"""EndpointService: endpoints, the models that are deployed to them, and their traffic."""
 
 import datetime
 import re
@@ -15,8 +15,30 @@ from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import ModelService, parent_of
 from batchpredict.local.vertex.operations import Operations, new_id
 from batchpredict.local.vertex.state import Resources
+from batchpredict.local.vertex.surface_checks import (
+    check_display_name,
+    check_etag,
+    check_labels,
+    copy_paths,
+    masked_paths,
+)
 
-ENDPOINT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+ENDPOINT_ID = re.compile(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?|[1-9][0-9]{0,8}")
+DEPLOYED_ID = re.compile(r"[0-9]{1,10}")
+UPDATED = ("display_name", "description", "labels", "traffic_split")
+MUTATED = (
+    "dedicated_resources.min_replica_count",
+    "dedicated_resources.max_replica_count",
+    "dedicated_resources.required_replica_count",
+    "dedicated_resources.autoscaling_metric_specs",
+    "automatic_resources.min_replica_count",
+    "automatic_resources.max_replica_count",
+    "disable_container_logging",
+)
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
 
 
 class EndpointService:
@@ -36,11 +58,14 @@ class EndpointService:
 
     def create_endpoint(self, request: Any) -> Any:
         """Create an empty endpoint, with the caller's identifier when it gives one."""
-        if request.endpoint_id and not ENDPOINT_ID.fullmatch(request.endpoint_id):
-            raise invalid(f"endpoint_id {request.endpoint_id!r} is not valid")
         endpoint = request.endpoint
+        if request.endpoint_id and not ENDPOINT_ID.fullmatch(request.endpoint_id):
+            raise invalid(f"endpoint_id {request.endpoint_id!r} must match {ENDPOINT_ID.pattern}")
+        check_display_name(endpoint.display_name)
+        check_labels(endpoint.labels)
+        _check_split(endpoint.traffic_split, ())
         endpoint.name = f"{request.parent}/endpoints/{request.endpoint_id or new_id()}"
-        endpoint.create_time = endpoint.update_time = datetime.datetime.now(datetime.UTC)
+        endpoint.create_time = endpoint.update_time = _now()
         endpoint.etag = new_id()
         self._resources.create(endpoint.name, endpoint)
         metadata = types.CreateEndpointOperationMetadata()
@@ -56,47 +81,73 @@ class EndpointService:
         page, token = select(endpoints, request)
         return types.ListEndpointsResponse(endpoints=page, next_page_token=token)
 
+    def update_endpoint(self, request: Any) -> Any:
+        """Change the fields that the mask names."""
+        sent = request.endpoint
+        paths = masked_paths(request.update_mask, UPDATED)
+        if "display_name" in paths:
+            check_display_name(sent.display_name)
+        check_labels(sent.labels)
+
+        def change(endpoint: Any) -> None:
+            check_etag(sent.etag, endpoint.etag)
+            if "traffic_split" in paths:
+                _check_split(sent.traffic_split, {it.id for it in endpoint.deployed_models})
+            copy_paths(paths, sent, endpoint)
+            endpoint.update_time, endpoint.etag = _now(), new_id()
+
+        return self._resources.update(sent.name, change)
+
     def deploy_model(self, request: Any) -> Any:
         """Start the model's server, then add it to the endpoint with its share of traffic."""
         self._resources.get(request.endpoint)
         deployed = request.deployed_model
-        if not deployed.dedicated_resources.machine_spec.machine_type:
-            raise invalid("dedicated_resources.machine_spec.machine_type is required")
+        if deployed.id and not DEPLOYED_ID.fullmatch(deployed.id):
+            raise invalid(f"deployed_model.id {deployed.id!r} must match {DEPLOYED_ID.pattern}")
+        check_prediction_resources(deployed)
         model = self._models.resolve(deployed.model)
         metadata = types.DeployModelOperationMetadata()
         try:
             self._servers.ensure(model)
         except ServiceError as error:
             return self._operations.failed(parent_of(request.endpoint), error, metadata)
-        deployed.id = deployed.id or new_id()
-        deployed.model = model.name
-        deployed.model_version_id = model.version_id
-        deployed.display_name = deployed.display_name or model.display_name
-        deployed.create_time = datetime.datetime.now(datetime.UTC)
+        _complete(deployed, model)
         split = dict(request.traffic_split)
         self._resources.update(request.endpoint, lambda it: _add(it, deployed, split))
         reply = types.DeployModelResponse(deployed_model=deployed)
         return self._operations.succeeded(parent_of(request.endpoint), reply, metadata)
 
+    def mutate_deployed_model(self, request: Any) -> Any:
+        """Change how many replicas a deployed model has and when; here that is only kept."""
+        sent = request.deployed_model
+        paths = masked_paths(request.update_mask, MUTATED)
+        changed: list[Any] = []
+
+        def change(endpoint: Any) -> None:
+            deployed = _deployed(endpoint, sent.id)
+            for path in paths:
+                group = path.rpartition(".")[0]
+                if group and group not in deployed:
+                    raise invalid(f"update_mask: {path!r}: {sent.id} is deployed without {group}")
+            copy_paths(paths, sent, deployed)
+            check_prediction_resources(deployed)
+            endpoint.update_time = _now()
+            changed.append(deployed)
+
+        self._resources.update(request.endpoint, change)
+        reply = types.MutateDeployedModelResponse(deployed_model=changed[0])
+        metadata = types.MutateDeployedModelOperationMetadata()
+        return self._operations.succeeded(parent_of(request.endpoint), reply, metadata)
+
     def undeploy_model(self, request: Any) -> Any:
         """Take one deployed model off the endpoint."""
-
-        def remove(endpoint: Any) -> None:
-            kept = [it for it in endpoint.deployed_models if it.id != request.deployed_model_id]
-            if len(kept) == len(endpoint.deployed_models):
-                raise not_found(f"deployed model {request.deployed_model_id}")
-            split = dict(request.traffic_split) or dict(endpoint.traffic_split)
-            left = {it.id: split[it.id] for it in kept if split.get(it.id)}
-            if kept and (len(left) < sum(map(bool, split.values())) or sum(left.values()) != 100):
-                message = "traffic_split must give all 100 to models that stay deployed"
-                raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-            endpoint.deployed_models = kept
-            endpoint.traffic_split = left
-            endpoint.update_time = datetime.datetime.now(datetime.UTC)
-
-        self._resources.update(request.endpoint, remove)
+        split = dict(request.traffic_split)
+        self._resources.update(
+            request.endpoint, lambda it: _remove(it, request.deployed_model_id, split)
+        )
         reply = types.UndeployModelResponse()
-        return self._operations.succeeded(parent_of(request.endpoint), reply)
+        metadata = types.UndeployModelOperationMetadata()
+        return self._operations.succeeded(parent_of(request.endpoint), reply, metadata)
 
     def delete_endpoint(self, request: Any) -> Any:
         """Delete an endpoint that serves nothing any more."""
@@ -105,22 +156,82 @@ class EndpointService:
             message = f"{request.name} has deployed or being-deployed DeployedModel(s)."
             raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
         self._resources.delete(request.name)
-        return self._operations.succeeded(parent_of(request.name), empty_pb2.Empty())
+        metadata = types.DeleteOperationMetadata()
+        return self._operations.succeeded(parent_of(request.name), empty_pb2.Empty(), metadata)
+
+
+def check_prediction_resources(deployed: Any) -> None:
+    """Refuse resources that the service refuses: no machine, no replica, a maximum too small."""
+    if "dedicated_resources" in deployed:
+        resources, least = deployed.dedicated_resources, 1
+        if not resources.machine_spec.machine_type:
+            raise invalid("dedicated_resources.machine_spec.machine_type is required")
+    elif "automatic_resources" in deployed:
+        resources, least = deployed.automatic_resources, 0
+    else:
+        raise invalid(
+            "dedicated_resources with machine_spec.machine_type, or automatic_resources, "
+            "is required"
+        )
+    fewest, most = resources.min_replica_count, resources.max_replica_count
+    if fewest < least or (most and most < fewest):
+        raise invalid(
+            f"min_replica_count {fewest} must be at least {least} and at most "
+            f"max_replica_count, which is {most}"
+        )
+
+
+def _complete(deployed: Any, model: Any) -> None:
+    deployed.id = deployed.id or new_id()
+    deployed.model = model.name
+    deployed.model_version_id = model.version_id
+    deployed.display_name = deployed.display_name or model.display_name
+    deployed.create_time = _now()
+
+
+def _deployed(endpoint: Any, identifier: str) -> Any:
+    for deployed in endpoint.deployed_models:
+        if deployed.id == identifier:
+            return deployed
+    raise not_found(f"deployed model {identifier!r} of {endpoint.name}")
+
+
+def _check_split(split: Mapping[str, int], known: Any) -> None:
+    """Refuse a traffic split that names others or does not sum to 100; an empty one is allowed."""
+    if not split:
+        return
+    if set(split) - set(known) or sum(split.values()) != 100 or min(split.values()) < 0:
+        raise invalid(f"traffic_split {dict(split)} must name deployed models and sum to 100")
 
 
 def _add(endpoint: Any, deployed: Any, wanted: Mapping[str, int]) -> None:
     """Add ``deployed``; the key "0" of the wanted split stands for it."""
     known = {model.id for model in endpoint.deployed_models}
-    split = {deployed.id if key == "0" else key: share for key, share in wanted.items()}
-    if not split:
-        split = dict(endpoint.traffic_split) or {deployed.id: 100}
-    unknown = set(split) - known - {deployed.id}
     if deployed.id in known:
         raise ServiceError(
             code_pb2.ALREADY_EXISTS, f"deployed model {deployed.id} exists already."
         )
-    if unknown or sum(split.values()) != 100 or min(split.values()) < 0:
-        raise invalid(f"traffic_split {dict(wanted)} must name deployed models and sum to 100")
+    split = {deployed.id if key == "0" else key: share for key, share in wanted.items()}
+    if not split:
+        split = dict(endpoint.traffic_split) or {deployed.id: 100}
+    _check_split(split, known | {deployed.id})
     endpoint.deployed_models.append(deployed)
     endpoint.traffic_split = split
-    endpoint.update_time = datetime.datetime.now(datetime.UTC)
+    endpoint.update_time = _now()
+
+
+def _remove(endpoint: Any, identifier: str, wanted: Mapping[str, int]) -> None:
+    """Take a deployed model off; its traffic must go to others before, or by ``wanted``."""
+    _deployed(endpoint, identifier)
+    kept = [it for it in endpoint.deployed_models if it.id != identifier]
+    split = dict(wanted) or dict(endpoint.traffic_split)
+    if kept and split.pop(identifier, 0):
+        message = (
+            f"deployed model {identifier} takes traffic; traffic_split must give it to others"
+        )
+        raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
+    if kept:
+        _check_split(split, {it.id for it in kept})
+    endpoint.deployed_models = kept
+    endpoint.traffic_split = {key: share for key, share in split.items() if share} if kept else {}
+    endpoint.update_time = _now()

@@ -1,10 +1,11 @@
 """JobService: batch prediction jobs."""
 
-import contextlib
 import datetime
 import logging
 import threading
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
@@ -12,14 +13,18 @@ from google.protobuf import empty_pb2
 from google.rpc import code_pb2, status_pb2
 
 from batchpredict.local.serving.servers import ModelServers
+from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
+from batchpredict.local.vertex.batch_explanations import check_explanations
 from batchpredict.local.vertex.batch_prediction import (
+    CODES,
+    BatchSettings,
     Outcome,
     check_outcome,
-    check_request,
     output_directory,
     run_batch_prediction,
 )
+from batchpredict.local.vertex.batch_requests import check_request, without_output
 from batchpredict.local.vertex.errors import ServiceError, invalid
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import ModelService, parent_of
@@ -28,18 +33,37 @@ from batchpredict.local.vertex.state import Resources
 
 log = logging.getLogger("batchpredict.local")
 State = types.JobState
+ACTIVE = (State.JOB_STATE_PENDING, State.JOB_STATE_RUNNING)
 FINAL = (State.JOB_STATE_SUCCEEDED, State.JOB_STATE_FAILED, State.JOB_STATE_CANCELLED)
 LAUNCHER = "google-cloud-pipeline-components"
 LAUNCHER_WAIT = 3600.0
 CLIENT_WAIT = 3.0
+UNKNOWN = -1
 
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
+def _cancellation() -> ServiceError:
+    return ServiceError(code_pb2.CANCELLED, "The job was cancelled.")
+
+
+@dataclass
+class _Run:
+    """A job of this session that has not ended."""
+
+    model: Any
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+
+
 class JobService:
-    """Runs each job in a thread; the model server does the work."""
+    """Runs jobs, some at a time, each in a thread; the model servers do the work.
+
+    Attributes:
+        settings: What the service chooses by itself; counts for jobs that start from then on.
+    """
 
     def __init__(
         self,
@@ -48,40 +72,44 @@ class JobService:
         models: ModelService,
         servers: ModelServers,
         store: ObjectStore,
+        settings: BatchSettings | None = None,
     ) -> None:
+        self.settings = settings or BatchSettings()
         self._resources = resources
         self._operations = operations
         self._models = models
         self._servers = servers
         self._store = store
-        self._finished: dict[str, threading.Event] = {}
-        self._cancelled: dict[str, threading.Event] = {}
-        active = (State.JOB_STATE_PENDING, State.JOB_STATE_RUNNING)
-        resources.end_interrupted("batchPredictionJobs", active, State.JOB_STATE_FAILED)
+        self._runs: dict[str, _Run] = {}
+        self._waiting: deque[str] = deque()
+        self._workers = 0
+        self._newest = _now()
+        self._lock = threading.Lock()
+        collection, cancelling = "batchPredictionJobs", (State.JOB_STATE_CANCELLING,)
+        resources.end_interrupted(collection, ACTIVE, State.JOB_STATE_FAILED)
+        resources.end_interrupted(collection, cancelling, State.JOB_STATE_CANCELLED)
 
     def create_batch_prediction_job(self, request: Any) -> Any:
         """Check the request, start the job and return it as pending."""
-        job = request.batch_prediction_job
-        if not job.display_name:
-            raise invalid("display_name is required")
+        job = without_output(request.batch_prediction_job)
         check_request(job)
-        model = self._model(job)
+        model = self._model(request.parent, job)
+        check_explanations(job, model)
         job.name = f"{request.parent}/batchPredictionJobs/{new_id()}"
         job.model_version_id = model.version_id
         job.create_time = job.update_time = _now()
         job.state = State.JOB_STATE_PENDING
         self._resources.put(job.name, job)
-        self._finished[job.name] = threading.Event()
-        self._cancelled[job.name] = threading.Event()
-        threading.Thread(target=self._run, args=(job.name, model), daemon=True).start()
+        self._runs[job.name] = _Run(model)
+        self._start(job.name)
         return job
 
-    def _model(self, job: Any) -> Any:
+    def _model(self, parent: str, job: Any) -> Any:
         if job.model:
+            if parent_of(job.model) != parent:
+                raise invalid(f"model {job.model!r} is not in {parent}, as the job is")
             return self._models.resolve(job.model)
         unmanaged = job.unmanaged_container_model
-        if not unmanaged.artifact_uri:
-            raise invalid("one of model and unmanaged_container_model is required")
         return types.Model(
             name=f"unmanaged/{new_id()}",
             version_id="1",
@@ -90,44 +118,74 @@ class JobService:
             container_spec=unmanaged.container_spec,
         )
 
-    def _run(self, name: str, model: Any) -> None:
-        def start(job: Any) -> None:
-            job.state = State.JOB_STATE_RUNNING
-            job.start_time = job.update_time = _now()
-            # Said from the start: also a job that fails has written there.
-            job.output_info.gcs_output_directory = output_directory(job, model)
+    def _start(self, name: str) -> None:
+        """Put a job at the end of the line, and let one more thread work when there may be one."""
+        with self._lock:
+            self._waiting.append(name)
+            if self._workers >= self.settings.active_jobs:
+                return
+            self._workers += 1
+        threading.Thread(target=self._work, daemon=True).start()
 
+    def _work(self) -> None:
+        """Run one waiting job after another until none is left."""
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._workers -= 1
+                    return
+                name = self._waiting.popleft()
+            self._run(name, self._runs[name])
+
+    def _run(self, name: str, run: _Run) -> None:
+        outcome = Outcome()
         try:
-            job = self._resources.update(name, start)
-            outcome = run_batch_prediction(
-                job, model, self._store, self._servers.post, self._cancelled[name]
+            moment = self._own_moment()
+            job = self._resources.update(name, lambda job: _begin(job, run.model, moment))
+            run_batch_prediction(
+                job,
+                run.model,
+                self._store,
+                self._servers.post,
+                run.cancelled,
+                outcome,
+                self.settings,
             )
-            self._resources.update(name, lambda it: _record(it, outcome))
-            if not self._cancelled[name].is_set():
-                check_outcome(outcome)
-            self._finish(name, None)
+            check_outcome(outcome)
+            self._finish(name, run, outcome, None)
         except ServiceError as error:
-            self._finish(name, error)
+            self._finish(name, run, outcome, error)
+        except StorageError as error:
+            code = CODES.get(error.status, code_pb2.INVALID_ARGUMENT)
+            self._finish(name, run, outcome, ServiceError(code, error.message))
         except Exception as error:
             log.exception("%s failed", name)
             text = f"{type(error).__name__}: {error}"
-            self._finish(name, ServiceError(code_pb2.INTERNAL, text))
+            self._finish(name, run, outcome, ServiceError(code_pb2.INTERNAL, text))
 
-    def _finish(self, name: str, error: ServiceError | None) -> None:
-        cancelled = self._cancelled[name].is_set()
+    def _own_moment(self) -> datetime.datetime:
+        """Return a millisecond that no other job has, as output folders are named after it."""
+        with self._lock:
+            self._newest = max(_now(), self._newest + datetime.timedelta(milliseconds=1))
+            return self._newest
 
+    def _finish(self, name: str, run: _Run, outcome: Outcome, error: ServiceError | None) -> None:
         def end(job: Any) -> None:
+            reason = error
             job.end_time = job.update_time = _now()
-            job.state = State.JOB_STATE_FAILED if error else State.JOB_STATE_SUCCEEDED
-            if cancelled:
-                job.state = State.JOB_STATE_CANCELLED
-            if error:
-                job.error = status_pb2.Status(code=error.code, message=error.message)
+            if job.state == State.JOB_STATE_CANCELLING:
+                job.state, reason = State.JOB_STATE_CANCELLED, _cancellation()
+            else:
+                job.state = State.JOB_STATE_FAILED if error else State.JOB_STATE_SUCCEEDED
+                _count(job, outcome)
+            if reason:
+                job.error = status_pb2.Status(code=reason.code, message=reason.message)
 
         try:
             self._resources.conclude(name, end)
         finally:
-            self._finished[name].set()
+            self._runs.pop(name, None)
+            run.finished.set()
 
     def get_batch_prediction_job(self, request: Any, headers: Mapping[str, str]) -> Any:
         """Return a job.
@@ -136,9 +194,9 @@ class JobService:
         Other clients are held for at most 3 s.
         """
         agent = headers.get("x-goog-api-client", "") + headers.get("user-agent", "")
-        finished = self._finished.get(request.name)
-        if finished is not None:
-            finished.wait(LAUNCHER_WAIT if LAUNCHER in agent else CLIENT_WAIT)
+        run = self._runs.get(request.name)
+        if run is not None:
+            run.finished.wait(LAUNCHER_WAIT if LAUNCHER in agent else CLIENT_WAIT)
         return self._resources.get(request.name)
 
     def list_batch_prediction_jobs(self, request: Any) -> Any:
@@ -150,13 +208,23 @@ class JobService:
         )
 
     def cancel_batch_prediction_job(self, request: Any) -> Any:
-        """Ask a job to stop after the batch it is at."""
-        job = self._resources.get(request.name)
-        if job.state in FINAL:
-            message = f"{request.name} is {job.state.name} and cannot be cancelled."
-            raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-        with contextlib.suppress(KeyError):
-            self._cancelled[request.name].set()
+        """Ask a job to stop; it is CANCELLING until it has."""
+
+        def cancel(job: Any) -> None:
+            if job.state in FINAL:
+                message = f"{request.name} is {job.state.name} and cannot be cancelled."
+                raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
+            job.state, job.update_time = State.JOB_STATE_CANCELLING, _now()
+
+        self._resources.update(request.name, cancel)
+        if run := self._runs.get(request.name):
+            run.cancelled.set()
+            with self._lock:
+                waits = request.name in self._waiting
+                if waits:
+                    self._waiting.remove(request.name)
+            if waits:
+                self._finish(request.name, run, Outcome(), None)
         return empty_pb2.Empty()
 
     def delete_batch_prediction_job(self, request: Any) -> Any:
@@ -169,6 +237,23 @@ class JobService:
         return self._operations.succeeded(parent_of(request.name), empty_pb2.Empty())
 
 
-def _record(job: Any, outcome: Outcome) -> None:
-    job.completion_stats.successful_count = outcome.succeeded
-    job.completion_stats.failed_count = outcome.failed
+def _begin(job: Any, model: Any, moment: datetime.datetime) -> None:
+    """Say that a job runs."""
+    if job.state == State.JOB_STATE_CANCELLING:
+        raise _cancellation()
+    job.state = State.JOB_STATE_RUNNING
+    job.start_time = job.update_time = _now()
+    # Said from the start: also a job that fails has written there.
+    job.output_info.gcs_output_directory = output_directory(job, model, moment)
+
+
+def _count(job: Any, outcome: Outcome) -> None:
+    """Say what became of the instances, and what it took."""
+    stats = job.completion_stats
+    stats.successful_count, stats.failed_count = outcome.succeeded, outcome.failed
+    stats.incomplete_count = 0 if outcome.complete else UNKNOWN
+    job.partial_failures = outcome.partial_failures
+    if job.start_time:
+        hours = (job.end_time - job.start_time).total_seconds() / 3600
+        replicas = max(1, job.dedicated_resources.starting_replica_count)
+        job.resources_consumed.replica_hours = hours * replicas

@@ -16,7 +16,10 @@ from google.rpc import code_pb2, status_pb2
 
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.network.rpcs import protobuf
+from batchpredict.local.pipelines.cache import StepCache
+from batchpredict.local.pipelines.contents import Contents
 from batchpredict.local.pipelines.placeholders import plain_numbers
+from batchpredict.local.pipelines.retries import Clock
 from batchpredict.local.pipelines.runner import PipelineRunner
 from batchpredict.local.pipelines.spec import Pipeline, load_pipeline
 from batchpredict.local.pipelines.states import TaskStates
@@ -30,7 +33,12 @@ from batchpredict.local.vertex.state import Resources
 
 log = logging.getLogger("batchpredict.local")
 State = types.PipelineState
-ACTIVE = (State.PIPELINE_STATE_PENDING, State.PIPELINE_STATE_RUNNING)
+ACTIVE = (
+    State.PIPELINE_STATE_PENDING,
+    State.PIPELINE_STATE_RUNNING,
+    State.PIPELINE_STATE_CANCELLING,
+)
+FAIL_FAST = types.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST
 JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 CLIENT_WAIT = 3.0
 PARALLEL_STEPS = max(4, 2 * (os.cpu_count() or 1))
@@ -51,6 +59,10 @@ def _now() -> datetime.datetime:
 
 class PipelineService:
     """Runs each pipeline job in a thread.
+
+    Attributes:
+        clock: What the waits of new runs between the attempts of a step go by.
+        caching: Whether new runs take steps from earlier ones where their YAML allows it.
 
     Args:
         runs: Folder that gets one sub-folder with the logs of each job.
@@ -76,6 +88,9 @@ class PipelineService:
         self._environment = environment
         self._runs_folder = runs
         self._work = work
+        self.clock = Clock()
+        self.caching = False
+        self._cache = StepCache(runs.parent / "cache", Contents(store, self._find))
         self._runs: dict[str, _Run] = {}
         self._slots = threading.Semaphore(PARALLEL_STEPS)
         resources.end_interrupted("pipelineJobs", ACTIVE, State.PIPELINE_STATE_FAILED)
@@ -96,7 +111,7 @@ class PipelineService:
         job.create_time = job.start_time = job.update_time = _now()
         job.state = State.PIPELINE_STATE_RUNNING
         self._resources.create(job.name, job)
-        run = _Run(TaskStates(), threading.Event(), threading.Event())
+        run = _Run(TaskStates(job.name), threading.Event(), threading.Event())
         self._runs[job.name] = run
         context = self._context(job, job_id, run.cancelled)
         arguments = (job.name, pipeline, context, run, parameters)
@@ -140,7 +155,14 @@ class PipelineService:
             parallel_steps=PARALLEL_STEPS,
             cancelled=cancelled,
             error_of=self._error_of,
+            clock=self.clock,
+            cache=self._cache if self.caching else None,
+            fail_fast=job.runtime_config.failure_policy == FAIL_FAST,
         )
+
+    def _find(self, name: str) -> Any | None:
+        """Return a resource, or None; a model is kept beside its versions."""
+        return self._resources.find(name) or self._resources.find(f"{name}@-")
 
     def _error_of(self, name: str) -> str:
         """Return what a resource says of its own failure, or ""."""
@@ -165,12 +187,14 @@ class PipelineService:
             job.end_time = job.update_time = _now()
             job.job_detail.task_details = run.states.details()
             job.state = State.PIPELINE_STATE_SUCCEEDED
-            if failures:
-                job.state = State.PIPELINE_STATE_FAILED
-                message = "; ".join(failures)
-                job.error = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message=message)
+            message = "; ".join(failures)
             if run.cancelled.is_set():
                 job.state = State.PIPELINE_STATE_CANCELLED
+                message = message or "the run was cancelled"
+                job.error = status_pb2.Status(code=code_pb2.CANCELLED, message=message)
+            elif failures:
+                job.state = State.PIPELINE_STATE_FAILED
+                job.error = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message=message)
 
         try:
             if fault := self._resources.conclude(name, end):
@@ -196,6 +220,11 @@ class PipelineService:
         run = self._runs.get(name)
         return run.states.parameters(task) if run is not None else {}
 
+    def arguments(self, name: str, task: str) -> dict[str, Any]:
+        """Return what a task of a run of this session was given."""
+        run = self._runs.get(name)
+        return run.states.arguments(task) if run is not None else {}
+
     def snapshot(self, name: str) -> Any:
         """Return the job with the states of its tasks as they are now."""
         run = self._runs.get(name)
@@ -217,13 +246,17 @@ class PipelineService:
         return types.ListPipelineJobsResponse(pipeline_jobs=page, next_page_token=token)
 
     def cancel_pipeline_job(self, request: Any) -> Any:
-        """Stop the running steps and start no other."""
-        job = self._resources.get(request.name)
+        """Stop the running steps and start no other, exit tasks neither."""
         run = self._runs.get(request.name)
-        if run is None or job.state not in ACTIVE:
-            message = f"{request.name} is {job.state.name} and cannot be cancelled."
-            raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-        run.cancelled.set()
+
+        def cancel(job: Any) -> None:
+            if run is None or job.state not in ACTIVE:
+                message = f"{request.name} is {job.state.name} and cannot be cancelled."
+                raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
+            job.state = State.PIPELINE_STATE_CANCELLING
+            run.cancelled.set()
+
+        self._resources.update(request.name, cancel)
         return empty_pb2.Empty()
 
     def delete_pipeline_job(self, request: Any) -> Any:

@@ -1,7 +1,8 @@
 """PredictionService: online predictions through the deployed models."""
 
 import json
-import random
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 from google.api import httpbody_pb2
@@ -16,6 +17,30 @@ from batchpredict.local.vertex.models import ModelService
 from batchpredict.local.vertex.state import Resources
 
 
+class Traffic:
+    """Deals requests to deployed models: any 100 in a row are shared out as the split says.
+
+    Each request gives every model its share as credit; who has most is asked and pays the whole.
+    """
+
+    def __init__(self) -> None:
+        self._credits: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+        self._lock = threading.Lock()
+
+    def choose(self, endpoint: str, split: Mapping[str, int]) -> str:
+        """Return the key of ``split`` whose turn it is; a new split starts anew."""
+        with self._lock:
+            known, credit = self._credits.get(endpoint, ({}, {}))
+            if known != split:
+                known, credit = dict(split), dict.fromkeys(split, 0)
+                self._credits[endpoint] = known, credit
+            for key, share in known.items():
+                credit[key] += share
+            chosen = max(sorted(credit), key=credit.__getitem__)
+            credit[chosen] -= sum(known.values())
+            return chosen
+
+
 class PredictionService:
     """Chooses a deployed model by traffic and asks its server."""
 
@@ -23,6 +48,7 @@ class PredictionService:
         self._resources = resources
         self._models = models
         self._servers = servers
+        self._traffic = Traffic()
 
     def predict(self, request: Any) -> Any:
         """Return one prediction for each instance; numbers come back as floats, as on Vertex."""
@@ -54,7 +80,7 @@ class PredictionService:
         if not split:
             message = f"{endpoint_name} has no deployed model that takes traffic."
             raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-        chosen = random.choices(list(split), weights=list(split.values()))[0]
+        chosen = self._traffic.choose(endpoint_name, split)
         deployed = next(model for model in endpoint.deployed_models if model.id == chosen)
         return deployed, self._models.resolve(f"{deployed.model}@{deployed.model_version_id}")
 

@@ -20,6 +20,7 @@ from batchpredict.local.vertex.operations import Operations
 from batchpredict.local.vertex.pipeline_jobs import PipelineService
 from batchpredict.local.vertex.predictions import PredictionService
 from batchpredict.local.vertex.state import Resources
+from batchpredict.local.vertex.surface_rules import admit
 
 KINDS = {
     "models": types.Model,
@@ -82,6 +83,7 @@ class VertexServices:
         behaviour = self.behaviour(rpc)
         if behaviour is None:
             raise unimplemented(f"{rpc.service}.{rpc.method}")
+        admit(rpc.method, request)
         if "headers" in inspect.signature(behaviour).parameters:
             return behaviour(request, headers)
         return behaviour(request)

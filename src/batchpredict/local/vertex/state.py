@@ -109,11 +109,23 @@ class Resources:
                 raise not_found(name)
             (self._root / f"{name}.json").unlink(missing_ok=True)
 
+    def names(self, prefix: str) -> list[str]:
+        """Return the names that begin with ``prefix``, sorted."""
+        with self._lock:
+            return sorted(name for name in self._data if name.startswith(prefix))
+
     def list(self, parent: str, collection: str) -> list[Any]:
         """Return the resources of one collection, oldest name first."""
-        prefix = f"{parent}/{collection}/"
+        found: list[Any] = self._found(self.names(f"{parent}/{collection}/"))
+        return found
+
+    def everywhere(self, collection: str) -> Any:
+        """Return the resources of one collection in every project and location."""
         with self._lock:
-            names = sorted(name for name in self._data if name.startswith(prefix))
+            names = [name for name in self._data if name.split("/")[4] == collection]
+        return self._found(names)
+
+    def _found(self, names: Sequence[str]) -> Any:
         return [message for name in names if (message := self.find(name)) is not None]
 
     def end_interrupted(self, collection: str, active: Sequence[Any], failed: Any) -> None:

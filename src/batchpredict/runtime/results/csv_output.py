@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from batchpredict.runtime.tables import csv_header, sql_name, sql_text
+from batchpredict.runtime.results.csv_sieve import csv_columns, sift_rows
+from batchpredict.runtime.results.sieve import count_line_ends, unfinished_lines
+from batchpredict.runtime.tables import sql_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,89 +76,118 @@ def score_targets(scores: list[str], header: list[str]) -> set[str]:
 
 
 def csv_lines(
-    con: "duckdb.DuckDBPyConnection", path: str, target_column: str, errors: bool, lines: str
+    con: "duckdb.DuckDBPyConnection",
+    path: str,
+    target_column: str,
+    errors: bool,
+    whole: bool,
+    lines: str,
 ) -> None:
-    """Write the rows of a CSV file as JSON Lines; a row that is no CSV goes along as it is.
+    """Write the rows of a CSV file as JSON Lines; what is no row becomes a line with an error.
 
-    The cells are texts: AutoML takes every cell for a text, and repeats it so.
+    DuckDB reads a file in which all is well. It stops at a line that is no row, but leaves out a
+    very long one without a word, so that the rows are counted.
 
     Args:
-        con: The scratch database.
+        con: A connection for this work alone.
         path: The file.
         target_column: The target, "" to tell it by the columns.
         errors: Whether it holds the rows that failed, with a column ``errors_<target>``.
-        lines: Path of the file to write.
+        whole: Whether the last line must have a line feed.
+        lines: Path of the file to write, in a folder of its own.
 
     Raises:
         ValueError: E227; E228 two columns have one name; E202 no CSV.
     """
-    import glob
-
-    import duckdb
-
-    header = unique_header(path)
-    answer = error_answer(header) if errors else prediction_answer(header, target_column)
-    shown = [name for name in header if name not in answer[0]]
-    cells = ", ".join(f"{sql_text(name)}, {sql_name(name)}" for name in shown)
-    columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in header)
-    line = f"'{{\"instance\": ' || CAST(json_object({cells}) AS VARCHAR) || {answer[1]} || '}}'"
-    reader = (
-        f"read_csv({sql_text(glob.escape(path))}, columns = {{{columns}}}, header = true, "
-        "auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '\x01\x02', "
-        "strict_mode = true, store_rejects = true, max_line_size = 16777216)"
-    )
-    form = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
-    try:
-        con.execute(f"COPY (SELECT {line} FROM {reader}) TO {sql_text(lines)} {form}")
-        rejects = con.execute(
-            "SELECT line, any_value(csv_line), any_value(error_message) FROM reject_errors "
-            "GROUP BY line ORDER BY line"
-        )
-    except duckdb.Error as error:
-        reason = " ".join(str(error).split("Possible")[0].split())[:400]
-        raise ValueError(f"E202 {path} is not readable as CSV in UTF-8: {reason}") from None
-    with open(lines, "a", encoding="utf-8") as file:
-        for number, text, reason in rejects.fetchall():
-            plain = " ".join((text or reason).split())
-            file.write(f"line {number} is no row of the table: {plain}\n")
-    con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+    header = csv_columns(path)
+    width, sifted = len(header), f"{lines}.csv"
+    line = json_line(header, target_column, errors)
+    ended = not unfinished_lines([path])
+    if ended and copy_rows(con, line, row_query(path, width), lines) == count_line_ends(path) - 1:
+        return
+    count = sift_rows(path, header, whole, sifted)
+    line = f"CASE c{width} WHEN '' THEN {line} ELSE c{width} END"
+    if copy_rows(con, line, sifted_query(sifted, width), lines) != count:
+        raise ValueError(f"E202 not all rows of {path} are readable as CSV")
 
 
-def unique_header(path: str) -> list[str]:
-    """Return the columns of a CSV file.
-
-    Raises:
-        ValueError: E202 no CSV; E228 two columns have one name.
-    """
-    try:
-        return csv_header(path, False)
-    except ValueError as error:
-        if "stands twice" not in str(error):
-            raise
-        raise ValueError(
-            f"E228 two columns of {path} have one name, {str(error).rpartition('and ')[2]}; an "
-            "input column that is called as a prediction's must be renamed before predicting"
-        ) from None
-
-
-def prediction_answer(header: list[str], target_column: str) -> tuple[list[str], str]:
-    """Return the columns of the prediction, and the SQL of the members that hold it.
+def json_line(header: list[str], target_column: str, errors: bool) -> str:
+    """Return the SQL of a row's JSON. The cells are texts: AutoML takes and repeats them so.
 
     Args:
-        header: The columns of the file.
+        header: The columns, which SQL calls ``c0``, ``c1`` and so on.
+        target_column: The target, "" to tell it by the columns.
+        errors: Whether the rows are those that failed.
+    """
+    columns = {name: f"c{place}" for place, name in enumerate(header)}
+    found, answer = error_answer(columns) if errors else prediction_answer(columns, target_column)
+    cells = ", ".join(f"{sql_text(n)}, {c}" for n, c in columns.items() if n not in found)
+    return f"'{{\"instance\": ' || CAST(json_object({cells}) AS VARCHAR) || {answer} || '}}'"
+
+
+def row_query(path: str, width: int) -> str:
+    """Return the DuckDB call that reads a CSV file as texts, its columns as ``c0`` and so on.
+
+    No cell is the text that stands for null: by default it is an empty one, and DuckDB 2.0.0
+    overlooks a cell too many that is null.
+    """
+    import glob
+
+    columns = ", ".join(f"c{place}: VARCHAR" for place in range(width))
+    return (
+        f"read_csv({sql_text(glob.escape(path))}, columns = {{{columns}}}, header = true, "
+        "auto_detect = false, delim = ',', quote = '\"', escape = '\"', strict_mode = true, "
+        f"nullstr = '\x01\x02\x03\x04', max_line_size = {2**24}, buffer_size = {2**25})"
+    )
+
+
+def sifted_query(path: str, width: int) -> str:
+    """Return the SQL that reads what ``sift_rows`` wrote, with the line ends within cells."""
+    text = "COLUMNS(*)"
+    for code, end in (("r", "\r"), ("n", "\n"), ("a", "\x01")):
+        text = f"replace({text}, '\x01{code}', '{end}')"
+    return f"(SELECT {text} FROM {row_query(path, width + 1)})"
+
+
+def copy_rows(con: "duckdb.DuckDBPyConnection", line: str, rows: str, lines: str) -> int:
+    """Write rows as JSON Lines and count them; -1 when DuckDB finds one that is none.
+
+    Args:
+        con: A connection for this work alone.
+        line: From ``json_line``.
+        rows: From ``row_query``.
+        lines: Path of the file to write.
+    """
+    import duckdb
+
+    form = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
+    try:
+        done = con.execute(f"COPY (SELECT {line} FROM {rows}) TO {sql_text(lines)} {form}")
+    except (duckdb.InvalidInputException, duckdb.NotImplementedException):
+        return -1
+    return int((done.fetchone() or (0,))[0])
+
+
+def prediction_answer(columns: dict[str, str], target_column: str) -> tuple[list[str], str]:
+    """Return the columns of the prediction, and the SQL of the members that hold it.
+
+    A cell may hold a prediction as JSON, of which a line feed between the members would end the
+    line.
+
+    Args:
+        columns: The columns of the file, and what SQL calls them.
         target_column: The target, "" to tell it by the columns.
     """
     import json
 
-    found = prediction_columns(header, target_column)
-    names = [sql_name(name) for name in found]
-    pattern = r"\s*-?(?:\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|NaN|Infinity)\s*"
+    found = prediction_columns(list(columns), target_column)
+    names = [columns[name] for name in found]
+    pattern = r" *-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)? *"
     numbers = " AND ".join(f"regexp_full_match({name}, {sql_text(pattern)})" for name in names)
-    text = " || ', ' || ".join(f"coalesce({name}, '')" for name in names)
-    failure = '{"status": "E222", "message": '
+    text = " || ', ' || ".join(names)
     refused = (
-        f"', \"error\": ' || {sql_text(failure)} || "
-        f"to_json('no number (of a class from 0 to 1) as prediction: ' || {text})::VARCHAR || '}}'"
+        '\', "error": {"status": "E222", "message": \' || to_json('
+        f"'no number (of a class from 0 to 1) as prediction: ' || {text})::VARCHAR || '}}'"
     )
     if list(found.values()) != [""]:
         numbers += "".join(f" AND TRY_CAST({name} AS DOUBLE) BETWEEN 0 AND 1" for name in names)
@@ -164,15 +195,15 @@ def prediction_answer(header: list[str], target_column: str) -> tuple[list[str],
         answer = f"{sql_text(head)} || {text} || ']}}'"
         return list(found), f"CASE WHEN {numbers} THEN {answer} ELSE {refused} END"
     answer = f"', \"prediction\": {{\"value\": ' || {text} || '}}'"
-    inner = f"json_valid({names[0]}) AND starts_with({names[0]}, '{{')"
+    inner = f"json_valid({text}) AND starts_with({text}, '{{')"
     return list(found), (
         f"CASE WHEN {numbers} THEN {answer} WHEN {inner} THEN ', \"prediction\": ' || "
-        f"{names[0]} ELSE {refused} END"
+        f"translate({text}, chr(10) || chr(13), '  ') ELSE {refused} END"
     )
 
 
-def error_answer(header: list[str]) -> tuple[list[str], str]:
+def error_answer(columns: dict[str, str]) -> tuple[list[str], str]:
     """Return the columns of the errors, and the SQL of the member that holds them."""
-    found = [name for name in header if name == "errors" or name.startswith("errors_")][-1:]
-    message = sql_name(found[0]) if found else "'the row failed'"
+    found = [name for name in columns if name == "errors" or name.startswith("errors_")][-1:]
+    message = columns[found[0]] if found else "'the row failed'"
     return found, f"', \"error\": {{\"message\": ' || to_json({message})::VARCHAR || '}}'"

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchpredict.runtime.results.csv_output import csv_lines
 from batchpredict.runtime.results.layout import describe_files, list_results
+from batchpredict.runtime.results.sieve import unfinished_lines
 from batchpredict.runtime.shards import parse_error_counts
 
 if TYPE_CHECKING:
@@ -46,8 +47,11 @@ def open_output(
 ) -> dict[str, Any]:
     """List an output folder, and bring its rows into JSON Lines.
 
+    With threads of its own to write, DuckDB 2.0.0 may wait for itself forever when an error ends
+    what it writes.
+
     Args:
-        con: The scratch database.
+        con: The scratch database; its settings are changed.
         directory: The artifact of the folder, or None.
         job: The artifact of the job, or None.
         target_column: The predicted column, where the columns of CSV leave a choice.
@@ -63,20 +67,57 @@ def open_output(
     """
     import os
 
+    con.execute("SET async_threads = 0; SET preserve_insertion_order = false")
     folder, uri = output_folder(directory, job)
     found = list_results(folder)
     names = found["jsonl"] + found["csv"] + found["errors"]
     paths = [os.path.join(folder, name) for name in only or names]
     paths = [path for path in paths if not is_blank_file(path)]
     sample = [paths.index(path) for path in sample_files(paths)]
-    for place, path in enumerate(paths):
-        if path.endswith(".csv"):
-            paths[place] = os.path.join(scratch, f"lines-{place}", os.path.basename(path))
-            os.mkdir(os.path.dirname(paths[place]))
-            failed = os.path.basename(path) in found["errors"]
-            csv_lines(con, path, target_column, failed, paths[place])
+    whole = any(has_whole_rows(os.path.join(folder, name)) for name in found["csv"])
+    paths = bring_to_lines(con, paths, target_column, whole, scratch)
     some = [paths[place] for place in sample]
     return {"paths": paths, "sample": some, **describe_found(folder, uri, found)}
+
+
+def has_whole_rows(path: str) -> bool:
+    """Tell whether a CSV file holds more than a header, and ends with a line feed."""
+    with open(path, "rb") as file:
+        file.readline(2**24)
+        return bool(file.read(1)) and not unfinished_lines([path])
+
+
+def bring_to_lines(
+    con: "duckdb.DuckDBPyConnection",
+    paths: list[str],
+    target_column: str,
+    whole: bool,
+    scratch: str,
+) -> list[str]:
+    """Return the files with JSON Lines in place of CSV, of which several are read at a time.
+
+    Args:
+        con: The scratch database.
+        paths: The files.
+        target_column: The predicted column, where the columns of CSV leave a choice.
+        whole: Whether the last line of CSV must have a line feed.
+        scratch: Folder for what has to be converted.
+    """
+    import os
+    import tempfile
+    from concurrent.futures import ThreadPoolExecutor
+
+    def bring(path: str) -> str:
+        if not path.endswith(".csv"):
+            return path
+        name = os.path.basename(path)
+        lines = os.path.join(tempfile.mkdtemp(dir=scratch), name)
+        with con.cursor() as cursor:
+            csv_lines(cursor, path, target_column, name.startswith("errors"), whole, lines)
+        return lines
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(bring, paths))
 
 
 def sample_files(paths: list[str]) -> list[str]:

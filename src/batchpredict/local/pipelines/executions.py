@@ -1,0 +1,51 @@
+"""The executions that the details of tasks hold, as Vertex ML Metadata would keep them."""
+
+import datetime
+from typing import Any
+
+from google.cloud.aiplatform_v1 import types
+
+TaskState = types.PipelineTaskDetail.State
+State = types.Execution.State
+ENDED = {
+    TaskState.SUCCEEDED: State.COMPLETE,
+    TaskState.FAILED: State.FAILED,
+    TaskState.CANCELLED: State.CANCELLED,
+    TaskState.SKIPPED: State.CACHED,
+}
+KINDS = {
+    "container": "system.ContainerExecution",
+    "importer": "system.ImporterExecution",
+    "dag": "system.DagExecution",
+}
+
+
+def now() -> datetime.datetime:
+    """Return the time in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def new_execution(job: str, detail: Any, kind: str) -> Any:
+    """Return the execution of a task that starts.
+
+    Args:
+        job: Resource name of the run.
+        detail: The task's ``PipelineTaskDetail``.
+        kind: What carries it out: ``container``, ``importer`` or ``dag``.
+    """
+    parent, _, job_id = job.partition("/pipelineJobs/")
+    return types.Execution(
+        name=f"{parent}/metadataStores/default/executions/{job_id}-{detail.task_id}",
+        display_name=detail.task_name,
+        state=State.RUNNING,
+        schema_title=KINDS.get(kind, ""),
+        schema_version="0.0.1",
+        create_time=detail.start_time,
+        update_time=detail.start_time,
+    )
+
+
+def moved_execution(detail: Any) -> Any:
+    """Return the execution of a task in the state that the task is in now."""
+    state = ENDED.get(detail.state, State.RUNNING)
+    return types.Execution(detail.execution, state=state, update_time=now())
