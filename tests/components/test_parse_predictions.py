@@ -310,5 +310,7 @@ def test_a_csv_line_that_is_no_row_costs_one_row(job):
 
 def test_e202_a_csv_header_that_cannot_be_read(job):
     (job.job / "predictions_1.csv").write_bytes(b"key,\xff,predicted_t\nk,a,1\n")
-    with pytest.raises(ValueError, match=r"^E202 .*predictions_1.csv is not readable as CSV in UTF-8: its header"):
+    with pytest.raises(
+        ValueError, match=r"^E202 .*predictions_1.csv is not readable as CSV in UTF-8: its header"
+    ):
         job.parse()
