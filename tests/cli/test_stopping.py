@@ -132,4 +132,4 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
         assert process.returncode == 0, err
         assert "PASS=12 FAIL=0 SKIP=1" in out
     for name in ("one", "two"):
-        assert len(list((tmp_path / name).glob("vertex/**/models/*.json"))) == 1
+        assert len(list((tmp_path / name).glob("vertex/**/models/*@1.json"))) == 1

@@ -73,6 +73,7 @@ def test_an_explanation_stands_behind_the_prediction() -> None:
     [
         ((), '"instance": {"a": 1.50, "b": "x, y"}', {"a": "1.5", "b": "x, y"}),
         ((), '"instance": {"a": null, "b": true}', {"a": "", "b": "true"}),
+        ((), '"instance": {"a": NaN, "b": -Infinity}', {"a": "NaN", "b": "-Infinity"}),
         ((), '"instance": {"a": [1], "b": {"c": 2}}', {"a": "[1]", "b": '{"c": 2}'}),
         (("a", "b"), '"instance": [1.0, "x\\ny"]', {"a": "1.0", "b": "x\ny"}),
         ((), '"instance": [1, 2]', {"instance": "[1, 2]"}),
@@ -173,10 +174,12 @@ def test_explanations_have_a_name_of_their_own(store: ObjectStore) -> None:
     ]
 
 
-def test_an_output_bucket_must_be_there(store: ObjectStore) -> None:
-    with pytest.raises(ServiceError, match="gs://other-bucket") as caught:
-        Output(store, "gs://other-bucket/out/x", "prediction", JsonLinesForm(), 1)
-    assert caught.value.status == "NOT_FOUND"
+def test_an_output_bucket_that_nobody_made_here_is_made(store: ObjectStore) -> None:
+    uri = "gs://other-bucket/out/x"
+    first, second = (Output(store, uri, "prediction", JsonLinesForm(), 1) for _ in range(2))
+    first.close({})
+    assert store.names("other-bucket")
+    second.close({})
 
 
 def test_on_a_full_disk_nothing_is_left_behind(

@@ -1,6 +1,7 @@
 """The states of batch prediction jobs: waiting, cancelled, deleted, many at once."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,12 +54,11 @@ def long_job(bucket: Bucket, model: str) -> Any:
     return make_job(bucket, [uri], model=model, manual_batch_tuning_parameters=tuning)
 
 
-def running(client: Any, name: str) -> Any:
-    """Return the job when it runs."""
-    while (job := client.get_batch_prediction_job(name=name)).state == State.JOB_STATE_PENDING:
-        pass  # an answer is held for up to 3 s
-    assert job.state == State.JOB_STATE_RUNNING
-    return job
+def await_running(service: JobService, name: str) -> None:
+    """Wait without asking for the job: such an answer is held for up to 3 s."""
+    while service._resources.get(name).state == State.JOB_STATE_PENDING:
+        time.sleep(0.01)
+    assert service._resources.get(name).state == State.JOB_STATE_RUNNING
 
 
 def test_a_job_that_has_ended_is_deleted_but_not_cancelled(
@@ -82,8 +82,10 @@ def test_a_job_that_never_was_is_not_found(client: Any, method: str) -> None:
 def test_a_job_that_runs_is_cancelled_in_the_middle(
     client: Any, bucket: Bucket, model: str
 ) -> None:
+    run(client, bucket, [bucket.write("in.jsonl", [1])], model=model)  # the server is up
     name = start(client, long_job(bucket, model))
-    running(client, name)
+    job = client.get_batch_prediction_job(name=name)  # held for 3 s
+    assert job.state == State.JOB_STATE_RUNNING
     with pytest.raises(exceptions.BadRequest, match="cancel it first"):
         client.delete_batch_prediction_job(name=name)
     client.cancel_batch_prediction_job(name=name)
@@ -101,7 +103,7 @@ def test_a_job_that_waits_is_cancelled_at_once(
 ) -> None:
     service.settings = BatchSettings(active_jobs=1)
     first = start(client, long_job(bucket, model))
-    running(client, first)
+    await_running(service, first)
     second = start(client, long_job(bucket, model))
     client.cancel_batch_prediction_job(name=second)
     job = client.get_batch_prediction_job(name=second)
@@ -131,10 +133,28 @@ def test_a_job_is_cancelling_while_the_server_works(
 
     monkeypatch.setattr(service, "_finish", look)
     name = start(client, job)
-    running(client, name)
+    await_running(service, name)
     client.cancel_batch_prediction_job(name=name)
     assert wait(client, name).state == State.JOB_STATE_CANCELLED
     assert seen == [State.JOB_STATE_CANCELLING]
+
+
+def test_a_job_goes_on_after_its_model_server_was_killed(
+    client: Any, bucket: Bucket, model: str, service: JobService
+) -> None:
+    rows = 5000
+    uri = bucket.write("in.jsonl", *[[number] for number in range(rows)])
+    tuning = {"batch_size": 1}
+    job = make_job(bucket, [uri], model=model, manual_batch_tuning_parameters=tuning)
+    name = start(client, job)
+    await_running(service, name)
+    server = service._servers.ensure(service._models.resolve(model))
+    assert server.process is not None
+    server.process.kill()
+    ended = wait(client, name)
+    assert ended.state == State.JOB_STATE_SUCCEEDED
+    assert ended.completion_stats.successful_count == rows
+    assert [row["instance"] for row in bucket.results(ended)] == [[it] for it in range(rows)]
 
 
 def test_many_jobs_at_once_all_end_well(client: Any, bucket: Bucket, model: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from batchpredict.runtime.results import csv_output
 from batchpredict.runtime.results.csv_output import csv_lines
+from batchpredict.runtime.results.csv_sieve import sift_rows
 
 HEAD = b"key,memo,predicted_y\n"
 MIB = 2**20
@@ -246,9 +247,9 @@ def test_the_lines_of_a_quoted_cell_are_counted():
 
 
 def test_a_quote_within_a_cell_does_not_close_that_of_another_row():
-    rows, failed, _ = convert(HEAD + b'k,"m\np,",x",1\nq,r,2\n')
+    rows, failed, _ = convert(HEAD + b'"k\np,",x"",y\nz",1\nq,r,2\n')
     assert keys_of(rows) == ["p", "q"]
-    assert [told(failure)[0] for failure in failed] == ['k,"m']
+    assert [told(failure)[0] for failure in failed] == ['"k']
 
 
 @pytest.mark.parametrize("size", [16 * MIB, 16 * MIB + 1, 33 * MIB])
@@ -265,6 +266,22 @@ def test_a_line_beyond_16_mib_costs_itself(size, end):
     assert keys_of(rows) == ["a", *["c"] * bool(end)]
     assert raw == long[:2000].decode()
     assert message == "line 3: longer than 16 MiB"
+
+
+@pytest.mark.parametrize(("start", "texts"), [(b"k,m,", ["k,m,"]), (b'k,"m\n",', ['k,"m', '",'])])
+def test_the_first_16_mib_of_a_line_are_no_row(start, texts):
+    rows, failed, _ = convert(HEAD + start + b"1" * (17 * MIB) + b"\nc,d,3\n")
+    assert keys_of(rows) == ["c"]
+    assert [told(failure)[0].rstrip("1") for failure in failed] == texts
+
+
+def test_what_is_sifted_holds_one_row_in_a_line(tmp_path):
+    (tmp_path / "rows").write_bytes(HEAD + b'k,"a\r\nb\rc\n",1\r\nodd\n')
+    header = ["key", "memo", "predicted_y"]
+    assert sift_rows(str(tmp_path / "rows"), header, False, str(tmp_path / "sifted")) == 2
+    _, row, odd = (tmp_path / "sifted").read_bytes().splitlines()
+    assert row == b'k,"a\x01r\x01nb\x01rc\x01n",1,'
+    assert odd.startswith(b',,,"{""raw"": ""odd"", ')
 
 
 def test_a_row_that_grows_beyond_16_mib_on_one_line():

@@ -1,5 +1,6 @@
 """The running model servers, one process for each model version, reached by Unix sockets."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -19,12 +20,14 @@ from batchpredict.runtime.model_files import written_with
 
 START_TIMEOUT = 120.0
 POLL_INTERVAL = 0.02
+LAST_WORDS = 1.0
 
 
 class _Server:
     """One model server: started by the first caller, waited for by the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        self.number = number
         self.lock = threading.Lock()
         self.process: Process | None = None
         self.recipe: Recipe | None = None
@@ -60,10 +63,23 @@ class ModelServers:
         self._lock = threading.Lock()
 
     def post(self, model: Any, body: bytes, timeout: float = 600.0) -> tuple[int, bytes]:
-        """Send a prediction request to the model's server; return its status and body."""
+        """Send a prediction request to the model's server; return its status and body.
+
+        Raises:
+            ServiceError: As :meth:`ensure`.
+            OSError: The server ended while it was asked, or did not answer in time; when it is
+                asked again it has been started anew.
+        """
         server = self.ensure(model)
         assert server.recipe is not None
-        return server.connections.request("POST", server.recipe.predict_route, body, timeout)
+        assert server.process is not None
+        process = server.process
+        try:
+            return server.connections.request("POST", server.recipe.predict_route, body, timeout)
+        except (ConnectionError, FileNotFoundError):
+            with contextlib.suppress(TimeoutError):  # its end is told after that of its socket
+                process.wait(LAST_WORDS)
+            raise
 
     def ensure(self, model: Any) -> _Server:
         """Return the model's server, started if need be.
@@ -74,21 +90,22 @@ class ModelServers:
         # The etag tells a model from another of its name that was uploaded after a deletion.
         key = f"{model.name}@{model.version_id} {model.etag}"
         with self._lock:
-            server = self._servers.setdefault(key, _Server())
-            number = list(self._servers).index(key)
+            server = self._servers.get(key) or _Server(len(self._servers))
+            self._servers[key] = server
         with server.lock:
             if server.process is None or server.process.poll() is not None:
-                self._start(server, model, number)
+                self._start(server, model)
         return server
 
-    def _start(self, server: _Server, model: Any, number: int) -> None:
-        folder = self._work / f"model-{number}"
+    def _start(self, server: _Server, model: Any) -> None:
+        name = f"model-{server.number}"
+        folder = self._work / name
         folder.mkdir(parents=True, exist_ok=True)
-        socket = self._sockets / f"model-{number}.sock"
+        socket = self._sockets / f"{name}.sock"
         socket.unlink(missing_ok=True)
         server.connections = Connections(socket)
         server.recipe = recipe_for(model, str(socket))
-        log = self._work / f"model-{number}.log"
+        log = self._work / f"{name}.log"
         log.unlink(missing_ok=True)
         environment = {**self._environment, **server.recipe.environment}
         process = self._sandbox.spawn(server.recipe.command, env=environment, cwd=folder, log=log)

@@ -2,33 +2,19 @@
 
 import csv
 import itertools
-import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from batchpredict.local.vertex.batch_lines import decoded_lines
+from batchpredict.local.vertex.batch_lines import decoded_lines, json_texts
 from batchpredict.local.vertex.errors import ServiceError, invalid
 
+LINES_AT_ONCE = 64
 LONGEST_CELL = 1 << 24
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
 RULE = "a cell is a number, or a text in double quotes, without a line break"
-
-
-class _Lines:
-    """The lines of a file, and the one that was read last."""
-
-    def __init__(self, path: Path) -> None:
-        self._lines = decoded_lines(path)
-        self.last = ""
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        self.last = next(self._lines)
-        return self.last
+Numbered = Sequence[tuple[int, str]]
 
 
 class CsvCells:
@@ -62,7 +48,7 @@ class CsvCells:
             self.names = tuple(name for name in self._header if name != key_field)
 
     def _read_header(self) -> list[str]:
-        read = csv.reader(_Lines(self._path), strict=True)
+        read = csv.reader(decoded_lines(self._path), strict=True)
         try:
             header = next(read, [])
         except csv.Error as error:
@@ -71,48 +57,62 @@ class CsvCells:
             raise invalid(f"{self._path.name} line 1 is no header, which is required")
         return header
 
-    def rows(self) -> Iterator[tuple[str | None, list[str | float]]]:
-        """Yield the key of each row, if there are keys, and its other cells.
+    def rows(self) -> Iterator[tuple[str | None, str]]:
+        """Yield the key of each row, if there are keys, and the JSON of its other cells.
 
         Raises:
             ServiceError: INVALID_ARGUMENT, a row is not as it has to be; its line is named.
         """
-        lines = _Lines(self._path)
-        next(lines)
-        read = csv.reader(lines, strict=True, quoting=csv.QUOTE_NONNUMERIC)
-        for number in itertools.count(2):  # line 1 is the header
-            if (cells := self._next(read, number)) is None:
-                return
-            if read.line_num + 1 != number:
-                raise self._fault(number, "a cell has a line break")
-            if cells:
-                self._check(cells, lines.last, number)
-                key = None if self._key is None else self._take_key(cells, lines.last)
-                yield key, cells
+        numbered = enumerate(decoded_lines(self._path), 1)
+        rows = ((number, line) for number, line in numbered if number > 1 and line.strip("\r\n"))
+        while chunk := list(itertools.islice(rows, LINES_AT_ONCE)):
+            try:
+                yield from self._read(chunk)
+            except (ValueError, csv.Error):
+                for row in chunk:  # once more, to find the one
+                    self._check(row)
+                    yield from self._read([row])
 
-    def _next(self, read: Iterator[Any], number: int) -> list[str | float] | None:
+    def _read(self, chunk: Numbered) -> Iterator[tuple[str | None, str]]:
+        """Return the rows of lines that hold one each.
+
+        Raises:
+            ValueError: One of them is not as it has to be.
+            csv.Error: Likewise.
+        """
+        lines = [line for _, line in chunk]
+        rows: list[Any] = list(csv.reader(lines, strict=True, quoting=csv.QUOTE_NONNUMERIC))
+        width = len(self._header)
+        if len(rows) != len(lines) or any(len(cells) != width for cells in rows):
+            raise ValueError("a row has too many or too few cells, or lines")
+        # Python takes an empty cell for a text, and 1_0 for a number.
+        if any("_" in line for line in lines) or any("" in cells for cells in rows):
+            _check_numbers(lines)
+        keys: list[str | None] = [None] * len(rows)
+        if self._key is not None:
+            for cells in rows:
+                del cells[self._key]
+            # As they stand in the file: 007 is another key than 7.
+            keys = [cells[self._key] for cells in csv.reader(lines, strict=True)]
+        return zip(keys, json_texts(rows, allow_nan=False), strict=True)
+
+    def _check(self, row: tuple[int, str]) -> None:
+        """Raise what is wrong with a line, if anything is."""
+        number, line = row
         try:
-            return next(read, None)
+            cells = next(csv.reader([line], strict=True), [])
+            if len(cells) != len(self._header):
+                raise ValueError(f"{len(cells)} cells for {len(self._header)} columns")
+            list(self._read([row]))
         except (ValueError, csv.Error) as error:
             raise self._fault(number, str(error)) from error
 
-    def _check(self, cells: list[str | float], line: str, number: int) -> None:
-        if len(cells) != len(self._header):
-            raise self._fault(number, f"{len(cells)} cells for {len(self._header)} columns")
-        if any(type(cell) is float and not math.isfinite(cell) for cell in cells):
-            raise self._fault(number, "JSON has no number that is infinite or none")
-        if "" in cells or "_" in line:
-            # Python takes an empty cell for a text, and 1_0 for a number.
-            bare = QUOTED.sub("q", line.rstrip("\r\n")).split(",")
-            odd = [cell for cell in bare if not cell or "_" in cell]
-            if odd:
-                raise self._fault(number, f"{odd[0][:100]!r} is no number")
-
-    def _take_key(self, cells: list[str | float], line: str) -> str:
-        """Remove the key and return it as it stands in the file: 007 is no other key than 7."""
-        assert self._key is not None
-        del cells[self._key]
-        return next(csv.reader([line]))[self._key]
-
     def _fault(self, number: int, reason: str) -> ServiceError:
         return invalid(f"{self._path.name} line {number}: {reason}; {RULE}")
+
+
+def _check_numbers(lines: Sequence[str]) -> None:
+    for line in lines:
+        for cell in QUOTED.sub("q", line.rstrip("\r\n")).split(","):
+            if not cell or "_" in cell:
+                raise ValueError(f"{cell[:100]!r} is no number")

@@ -18,10 +18,10 @@ from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.names import parse_uri
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.batch_csv import CsvCells
-from batchpredict.local.vertex.batch_lines import parse_lines, text_lines
+from batchpredict.local.vertex.batch_lines import json_texts, parse_lines, text_lines
 from batchpredict.local.vertex.batch_records import BrokenRecordError, read_records
 from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
-from batchpredict.local.vertex.instances import InstanceRules, convert
+from batchpredict.local.vertex.instances import Instance, InstanceRules, convert
 
 LINES_AT_ONCE = 64
 Unreadable = Callable[[str, StorageError], None]
@@ -121,13 +121,16 @@ class JsonLines:
     def _converted(
         self, path: Path, chunk: Sequence[tuple[int, str]], values: Sequence[Any]
     ) -> Iterator[Row]:
+        found = []
         for (number, _), value in zip(chunk, values, strict=True):
             try:
-                found = convert(value, self._rules)
+                found.append(convert(value, self._rules))
             except ServiceError as error:
                 text = f"{path.name} line {number}: {error.message}"
                 raise ServiceError(error.code, text) from error
-            yield Row(json.dumps(found.sent), json.dumps(found.echo)[1:-1])
+        texts = json_texts([instance.sent for instance in found])
+        for instance, text in zip(found, texts, strict=True):
+            yield Row(text, instance.echo(text))
 
 
 class CsvRows:
@@ -146,10 +149,8 @@ class CsvRows:
                 # Only names tell which value is which in an output of columns.
                 raise invalid(f"{path.name} has other columns than {self._paths[0].name}")
             self.names = table.names
-            for key, cells in table.rows():
-                sent = json.dumps(cells)
-                echo = f'"instance": {sent}' if key is None else f'"key": {json.dumps(key)}'
-                yield Row(sent, echo)
+            for key, sent in table.rows():
+                yield Row(sent, Instance(None, key, {}).echo(sent))
 
 
 class ListedFiles:

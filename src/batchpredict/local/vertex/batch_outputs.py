@@ -4,6 +4,7 @@ Their names are those of real jobs of custom models. A shard becomes an object w
 so that nobody reads half of one.
 """
 
+import contextlib
 import csv
 import io
 import itertools
@@ -12,14 +13,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.names import parse_uri
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.storage.staging import Staged
 from batchpredict.local.vertex.batch_inputs import Row, Source
-from batchpredict.local.vertex.errors import invalid, not_found
+from batchpredict.local.vertex.errors import invalid
 
 PREDICTION_COLUMN = "predicted_value"
 BUFFER = 1 << 20
+PLAIN = (str, float, int, type(None))  # what Python's CSV writes as JSON does, and null as ""
 ATTRIBUTES = {"contentType": "text/plain"}
 
 
@@ -75,52 +78,49 @@ class CsvForm:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._columns: list[str] = []
+        self._columns: tuple[str, ...] = ()
+        self._known: frozenset[str] = frozenset()
 
     def text(self, answers: Answers, first: bool) -> str:
         """Return the rows of ``answers``, below the header when they are the first of a file."""
-        rows = [self._fields(row) for row in answers.rows]
-        if rows and not self._columns:
-            self._columns = self._header(rows[0])
+        # NaN becomes a text, as JSON spells it: Python would write nan.
+        echoes = f"[{{{'}, {'.join(row.echo for row in answers.rows)}}}]"
+        rows = [self._fields(it) for it in json.loads(echoes, parse_constant=str)]
+        if not self._columns:
+            self._set_columns(rows[0])
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        if first and rows:
-            writer.writerow(self._columns)
+        if first:
+            writer.writerow([*self._columns, PREDICTION_COLUMN])
         for fields, prediction in zip(rows, answers.predictions, strict=True):
             writer.writerow([*self._cells(fields), json_text(prediction)])
         return out.getvalue()
 
-    def _fields(self, row: Row) -> dict[str, Any]:
-        members: dict[str, Any] = json.loads(f"{{{row.echo}}}")
+    def _fields(self, members: dict[str, Any]) -> dict[str, Any]:
         if "instance" not in members:
             return members
         instance = members.pop("instance")
         if isinstance(instance, list) and self._source.names:
-            return dict(zip(self._source.names, instance, strict=True)) | members
-        fields = instance if isinstance(instance, dict) else {"instance": instance}
-        return {**fields, **members}
+            instance = dict(zip(self._source.names, instance, strict=True))
+        elif not isinstance(instance, dict):
+            instance = {"instance": instance}
+        return instance | members if members else instance
 
-    def _header(self, fields: Mapping[str, Any]) -> list[str]:
+    def _set_columns(self, fields: Mapping[str, Any]) -> None:
         if PREDICTION_COLUMN in fields or len(set(self._source.names)) < len(self._source.names):
             names = ", ".join(self._source.names or fields)
             raise invalid(
                 f"the instances cannot be columns beside {PREDICTION_COLUMN}, two would have one "
                 f"name: {names[:500]}"
             )
-        return [*fields, PREDICTION_COLUMN]
+        self._columns, self._known = tuple(fields), frozenset(fields)
 
-    def _cells(self, fields: Mapping[str, Any]) -> list[str]:
-        known = self._columns[:-1]
-        if not fields.keys() <= set(known):
-            more = ", ".join(sorted(fields.keys() - set(known)))
+    def _cells(self, fields: Mapping[str, Any]) -> list[Any]:
+        if not fields.keys() <= self._known:
+            more = ", ".join(sorted(fields.keys() - self._known))
             raise invalid(f"an instance has a field that the first one has not: {more[:500]}")
-        return [_cell(fields.get(name)) for name in known]
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json_text(value)
+        values = map(fields.get, self._columns)
+        return [it if type(it) in PLAIN else json.dumps(it) for it in values]
 
 
 def json_text(value: Any) -> str:
@@ -167,9 +167,6 @@ class Output:
         kind: ``prediction`` or ``explanation``.
         form: How results are written.
         shards: The number of files of results.
-
-    Raises:
-        ServiceError: NOT_FOUND, there is no such bucket.
     """
 
     def __init__(
@@ -178,7 +175,9 @@ class Output:
         self._store = store
         self._bucket, self._folder = parse_uri(directory)
         if not store.bucket_exists(self._bucket):
-            raise not_found(f"output bucket gs://{self._bucket}")
+            # The pipelines of a user name buckets of Google Cloud, which nobody made here.
+            with contextlib.suppress(StorageError):  # another job has just made it
+                store.create_bucket(self._bucket)
         self._form = form
         names = [f"{kind}.results-{i:05d}-of-{shards:05d}{form.suffix}" for i in range(shards)]
         self._shards = [_Shard(store, name) for name in names]

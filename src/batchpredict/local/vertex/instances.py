@@ -4,9 +4,9 @@ Source of the rules: ``InstanceConfig`` of google/cloud/aiplatform/v1/batch_pred
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from batchpredict.local.vertex.errors import invalid, unimplemented
 
@@ -14,17 +14,29 @@ RESERVED = ("instance", "prediction", "explanation")
 NEEDS_FIELDS = "key_field, included_fields and excluded_fields"
 
 
-@dataclass(frozen=True)
-class Instance:
+class Instance(NamedTuple):
     """One instance.
 
     Attributes:
         sent: What the model gets.
-        echo: What the output line begins with: the key, or the instance and the excluded fields.
+        key: What the output shows instead, or None.
+        left_out: The excluded fields, which the output shows beside it.
     """
 
     sent: Any
-    echo: dict[str, Any]
+    key: str | None
+    left_out: Mapping[str, Any]
+
+    def echo(self, sent: str) -> str:
+        """Return the JSON members that the output line begins with.
+
+        Args:
+            sent: The JSON of what the model gets.
+        """
+        if self.key is not None:
+            return f'"key": {json.dumps(self.key)}'
+        members = f", {json.dumps(self.left_out)[1:-1]}" if self.left_out else ""
+        return f'"instance": {sent}{members}'
 
 
 @dataclass(frozen=True)
@@ -100,31 +112,30 @@ def convert(value: Any, rules: InstanceRules) -> Instance:
             raise invalid(f"{NEEDS_FIELDS} need JSON objects")
         if rules.instance_type == "object":
             raise invalid("instance_type object needs JSON objects")
-        return Instance(value, {"instance": value})
-    fields = dict(value)
-    key = _take_key(fields, rules.key_field)
-    left_out = {name: fields.pop(name) for name in rules.excluded_fields if name in fields}
-    if rules.included_fields:
-        fields = {name: _required(fields, name) for name in rules.included_fields}
-    sent: Any = fields
-    if rules.instance_type == "array":
-        if not rules.included_fields:
-            raise invalid("instance_type array needs included_fields for JSON objects")
-        sent = list(fields.values())
-    return Instance(sent, {"instance": sent, **left_out} if key is None else {"key": key})
+        return Instance(value, None, {})
+    try:
+        key = _key(value, rules.key_field) if rules.key_field else None
+        sent = _sent(value, rules)
+    except KeyError as error:
+        raise invalid(f"an instance has no field {error.args[0]!r}") from None
+    left_out = {name: value[name] for name in rules.excluded_fields if name in value}
+    return Instance(sent, key, left_out)
 
 
-def _take_key(fields: dict[str, Any], name: str) -> str | None:
-    if not name:
-        return None
-    key = _required(fields, name)
-    del fields[name]
+def _key(fields: Mapping[str, Any], name: str) -> str:
+    key = fields[name]
     if isinstance(key, dict | list) or key is None:
         raise invalid(f"the key field {name!r} must hold a string or number")
     return key if isinstance(key, str) else json.dumps(key)
 
 
-def _required(fields: dict[str, Any], name: str) -> Any:
-    if name not in fields:
-        raise invalid(f"an instance has no field {name!r}")
-    return fields[name]
+def _sent(fields: Mapping[str, Any], rules: InstanceRules) -> Any:
+    included = rules.included_fields
+    if rules.instance_type == "array":
+        if not included:
+            raise invalid("instance_type array needs included_fields for JSON objects")
+        return [fields[name] for name in included]
+    if included:
+        return {name: fields[name] for name in included}
+    unsent = {rules.key_field, *rules.excluded_fields}
+    return {name: value for name, value in fields.items() if name not in unsent}

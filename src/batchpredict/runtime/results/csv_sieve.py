@@ -117,7 +117,7 @@ def row_of_lines(
         pattern: What a row over several lines is.
     """
     behind, row, quotes, taken = file.tell(), bytearray(first), first.count(b'"'), 0
-    while quotes % 2 and len(row) < 2**24 and (line := file.readline(2**24 - len(row))):
+    while quotes % 2 and (line := file.readline(2**24 - len(row))):
         row += line
         quotes += line.count(b'"')
         taken += 1
