@@ -29,6 +29,8 @@ def open_database(folder: str) -> "duckdb.DuckDBPyConnection":
     # No step may reach for an extension over the network: all that we use is in the wheel.
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
+        # With them DuckDB 2.0.0 may wait for itself forever when an error ends what it writes.
+        "async_threads": 0,
         "temp_directory": os.path.join(folder, "spill"),
     }
     return duckdb.connect(os.path.join(folder, "scratch.duckdb"), config=config)

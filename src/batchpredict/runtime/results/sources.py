@@ -47,9 +47,6 @@ def open_output(
 ) -> dict[str, Any]:
     """List an output folder, and bring its rows into JSON Lines.
 
-    With threads of its own to write, DuckDB 2.0.0 may wait for itself forever when an error ends
-    what it writes.
-
     Args:
         con: The scratch database; its settings are changed.
         directory: The artifact of the folder, or None.
@@ -67,7 +64,7 @@ def open_output(
     """
     import os
 
-    con.execute("SET async_threads = 0; SET preserve_insertion_order = false")
+    con.execute("SET preserve_insertion_order = false")
     folder, uri = output_folder(directory, job)
     found = list_results(folder)
     names = found["jsonl"] + found["csv"] + found["errors"]
