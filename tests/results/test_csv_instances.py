@@ -38,6 +38,22 @@ def test_as_the_list_that_a_custom_model_gets(parse):
     assert parsed.failure["instance"] == '{"age":"40","city":"Oslo"}'
 
 
+def test_a_cell_with_line_ends_and_a_last_row_without_one(parse):
+    table = 'key,x\na,"1\r\n2"\nb,3'
+    parsed = parse('{"key": "a", "prediction": 1}\n', instances=table, instances_name="t.csv",
+                   max_missing=1)  # fmt: skip
+    assert parsed.counts == (1, 0, 1)
+    assert parsed.failure["instance"] == '{"key":"b","x":"3"}'
+
+
+@pytest.mark.parametrize("row", ["b,1,", "b", 'b,"1', f"b,{'m' * 2**24}"])
+def test_e202_a_row_that_is_none_is_named(parse, row):
+    table = f"key,x\na,1\n{row}\nc,2\n"
+    parsed = parse('{"key": "a", "prediction": 1}\n', instances=table, instances_name="t.csv")
+    assert parsed.error.startswith("E202 the instances ")
+    assert "t.csv are not readable as CSV: line 3: " in parsed.error
+
+
 def test_the_same_row_twice_is_two_rows(parse):
     output = lines(*['{"instance": [1.0, 2.0], "prediction": 1}'] * 2)
     parsed = parse(output, instances="x,y\n1,2\n" * 1 + "1,2\n" * 2, instances_name="t.csv")

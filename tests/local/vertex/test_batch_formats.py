@@ -3,15 +3,14 @@
 import base64
 import gzip
 import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 from google.cloud.aiplatform_v1 import types
+from local.vertex.batch_support import Bucket, counts, run
 from local.vertex.test_batch_records import framed
-from local.vertex.test_batch_support import Bucket, counts, run
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_extraction import DictVectorizer
@@ -65,19 +64,6 @@ def of_bytes(upload_sklearn: Upload) -> str:
 @pytest.fixture(params=["grpc", "rest"])
 def client(request: pytest.FixtureRequest, gapic: Callable[[str, str], Any]) -> Any:
     return gapic("job", request.param)
-
-
-@pytest.fixture
-def bucket(vertex: LocalVertex, request: pytest.FixtureRequest) -> Bucket:
-    return Bucket(vertex, re.sub(r"\W+", "-", request.node.name).strip("-"))
-
-
-@pytest.fixture
-def service(vertex: LocalVertex) -> Iterator[JobService]:
-    found: JobService = vertex.services._services["JobService"]
-    before = found.settings
-    yield found
-    found.settings = before
 
 
 def values(rows: list[Any]) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from google.cloud.aiplatform_v1 import types
-from local.vertex.test_batch_support import Bucket, counts, run
+from local.vertex.batch_support import Bucket, counts, run
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression
@@ -16,7 +16,6 @@ from sklearn.pipeline import make_pipeline
 
 from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local.runs import PARENT
-from batchpredict.local.session import LocalVertex
 
 State = types.JobState
 REFUSED = (
@@ -43,11 +42,6 @@ def naming(upload_sklearn: Callable[..., str]) -> str:
 @pytest.fixture(params=["grpc", "rest"])
 def client(request: pytest.FixtureRequest, gapic: Callable[[str, str], Any]) -> Any:
     return gapic("job", request.param)
-
-
-@pytest.fixture
-def bucket(vertex: LocalVertex, request: pytest.FixtureRequest) -> Bucket:
-    return Bucket(vertex, re.sub(r"\W+", "-", request.node.name).strip("-"))
 
 
 def test_array_lines(client: Any, bucket: Bucket, summing: str) -> None:

@@ -1,7 +1,6 @@
 """What local jobs write, read by ``parse_predictions``: every row is accounted for."""
 
 import gzip
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from kfp import dsl
+from local.vertex.batch_support import Bucket, run
 from local.vertex.test_batch_records import framed
-from local.vertex.test_batch_support import Bucket, run
 from results.conftest import OUTPUTS, Parsed, read_outputs
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction import DictVectorizer
@@ -46,11 +45,6 @@ def of_objects(upload_sklearn: Callable[..., str]) -> str:
 @pytest.fixture
 def client(gapic: Callable[[str, str], Any]) -> Any:
     return gapic("job", "grpc")
-
-
-@pytest.fixture
-def bucket(vertex: LocalVertex, request: pytest.FixtureRequest) -> Bucket:
-    return Bucket(vertex, re.sub(r"\W+", "-", request.node.name).strip("-"))
 
 
 @pytest.fixture(params=[1, 4])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
-from local.vertex.test_batch_support import make_job
+from local.vertex.batch_support import make_job
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.images import SKLEARN_SERVING

@@ -1,8 +1,7 @@
 """The states of batch prediction jobs: waiting, cancelled, deleted, many at once."""
 
-import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
-from local.vertex.test_batch_support import Bucket, make_job, run, start, wait
+from local.vertex.batch_support import Bucket, make_job, run, start, wait
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.local.runs import PARENT
-from batchpredict.local.session import LocalVertex
 from batchpredict.local.vertex.batch_prediction import BatchSettings
 from batchpredict.local.vertex.jobs import JobService, _Run
 from batchpredict.local.vertex.operations import Operations
@@ -33,19 +31,6 @@ def model(upload_sklearn: Callable[..., str]) -> str:
 @pytest.fixture(params=["grpc", "rest"])
 def client(request: pytest.FixtureRequest, gapic: Callable[[str, str], Any]) -> Any:
     return gapic("job", request.param)
-
-
-@pytest.fixture
-def bucket(vertex: LocalVertex, request: pytest.FixtureRequest) -> Bucket:
-    return Bucket(vertex, re.sub(r"\W+", "-", request.node.name).strip("-"))
-
-
-@pytest.fixture
-def service(vertex: LocalVertex) -> Iterator[JobService]:
-    found: JobService = vertex.services._services["JobService"]
-    before = found.settings
-    yield found
-    found.settings = before
 
 
 def long_job(bucket: Bucket, model: str) -> Any:

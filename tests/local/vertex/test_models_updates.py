@@ -6,10 +6,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
-
-from batchpredict.local.runs import PARENT
-
-IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+from local.vertex.model_support import get, upload, upload_two
 
 
 @pytest.fixture(params=["grpc", "rest"])
@@ -22,24 +19,9 @@ def client(transport: str, gapic: Callable[[str, str], Any]) -> Any:
     return gapic("model", transport)
 
 
-def upload(client: Any, parent_model: str = "", model_id: str = "", **fields: Any) -> Any:
-    model = types.Model(**{"display_name": "m", "container_spec": {"image_uri": IMAGE}, **fields})
-    request = types.UploadModelRequest(
-        parent=PARENT, parent_model=parent_model, model_id=model_id, model=model
-    )
-    return client.upload_model(request).result()
-
-
 @pytest.fixture
 def name(client: Any) -> str:
-    """A model of two versions; the second is the default."""
-    base = str(upload(client, version_aliases=["first-one"]).model)
-    upload(client, base, version_aliases=["default", "stable"], version_description="better")
-    return base
-
-
-def get(client: Any, name: str) -> Any:
-    return client.get_model(name=name)
+    return upload_two(client)
 
 
 def update(client: Any, name: str, paths: str, **fields: Any) -> Any:

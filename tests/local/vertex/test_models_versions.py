@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
+from local.vertex.model_support import IMAGE, get, upload, upload_two
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.local.runs import PARENT
 
-IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 
 
@@ -24,24 +24,9 @@ def client(transport: str, gapic: Callable[[str, str], Any]) -> Any:
     return gapic("model", transport)
 
 
-def upload(client: Any, parent_model: str = "", model_id: str = "", **fields: Any) -> Any:
-    model = types.Model(**{"display_name": "m", "container_spec": {"image_uri": IMAGE}, **fields})
-    request = types.UploadModelRequest(
-        parent=PARENT, parent_model=parent_model, model_id=model_id, model=model
-    )
-    return client.upload_model(request).result()
-
-
 @pytest.fixture
 def name(client: Any) -> str:
-    """A model of two versions; the second is the default."""
-    base = str(upload(client, version_aliases=["first-one"]).model)
-    upload(client, base, version_aliases=["default", "stable"], version_description="better")
-    return base
-
-
-def get(client: Any, name: str) -> Any:
-    return client.get_model(name=name)
+    return upload_two(client)
 
 
 def aliases(client: Any, name: str) -> list[list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.cloud.aiplatform_v1 import types
 from helpers import ROOT
-from local.vertex.test_surface_support import RPCS, descriptor, field_at, is_open
+from local.vertex.surface_support import RPCS, descriptor, field_at, is_open
 
 from batchpredict.local.network.rpcs import Rpc
 from batchpredict.local.session import LocalVertex

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
-from local.vertex.test_surface_support import RPCS
+from local.vertex.surface_support import RPCS
 
 from batchpredict.local.network.rpcs import Rpc
 from batchpredict.local.runs import PARENT

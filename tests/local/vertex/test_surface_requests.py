@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
-from local.vertex.test_surface_support import (
+from local.vertex.surface_support import (
     Maker,
     ask,
     at,

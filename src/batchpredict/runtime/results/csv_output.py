@@ -85,9 +85,6 @@ def csv_lines(
 ) -> None:
     """Write the rows of a CSV file as JSON Lines; what is no row becomes a line with an error.
 
-    DuckDB reads a file in which all is well. It stops at a line that is no row, but leaves out a
-    very long one without a word, so that the rows are counted.
-
     Args:
         con: A connection for this work alone.
         path: The file.
@@ -100,15 +97,49 @@ def csv_lines(
         ValueError: E227; E228 two columns have one name; E202 no CSV.
     """
     header = csv_columns(path)
+    copy_table(con, path, header, json_line(header, target_column, errors), whole, lines)
+
+
+def copy_table(
+    con: "duckdb.DuckDBPyConnection",
+    path: str,
+    header: list[str],
+    line: str,
+    whole: bool,
+    lines: str,
+) -> str:
+    """Write the rows of a CSV file as texts, a line each; what is no row becomes its error.
+
+    DuckDB reads a file in which all is well. It stops at a line that is no row, but leaves out a
+    very long one without a word, so that the rows are counted.
+
+    Args:
+        con: A connection for this work alone.
+        path: The file.
+        header: Its columns.
+        line: The SQL of a row's text, of the cells ``c0``, ``c1`` and so on.
+        whole: Whether the last line must have a line feed.
+        lines: Path of the file to write, in a folder of its own.
+
+    Returns:
+        What is wrong with the first line that is no row, "" when all are.
+
+    Raises:
+        ValueError: E202, DuckDB does not read all rows.
+    """
+    import json
+
     width, sifted = len(header), f"{lines}.csv"
-    line = json_line(header, target_column, errors)
     ended = not unfinished_lines([path])
     if ended and copy_rows(con, line, row_query(path, width), lines) == count_line_ends(path) - 1:
-        return
+        return ""
     count = sift_rows(path, header, whole, sifted)
     line = f"CASE c{width} WHEN '' THEN {line} ELSE c{width} END"
     if copy_rows(con, line, sifted_query(sifted, width), lines) != count:
         raise ValueError(f"E202 not all rows of {path} are readable as CSV")
+    odd = f"SELECT c{width} FROM {sifted_query(sifted, width)} WHERE c{width} <> '' LIMIT 1"
+    (found,) = con.execute(odd).fetchone() or ("",)
+    return str(json.loads(found)["error"]["message"]) if found else ""
 
 
 def json_line(header: list[str], target_column: str, errors: bool) -> str:

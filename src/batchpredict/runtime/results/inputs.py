@@ -2,11 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from batchpredict.runtime.results.csv_output import copy_table
 from batchpredict.runtime.results.fast_lane import echo_guards, line_reader, plain_names
 from batchpredict.runtime.results.lines import instance_key, spell_out_numbers
 from batchpredict.runtime.results.reading import row_reader
 from batchpredict.runtime.results.sieve import every_line, is_plain_file, sieve
-from batchpredict.runtime.tables import csv_header, sql_name, sql_text
+from batchpredict.runtime.tables import csv_header, sql_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,29 +26,16 @@ def as_json_lines(con: "duckdb.DuckDBPyConnection", path: str, scratch: str) -> 
     Raises:
         ValueError: E202, no CSV in UTF-8 with a header.
     """
-    import glob
     import os
-
-    import duckdb
 
     if not path.endswith(".csv") or not os.path.isfile(path):
         return path
     header = csv_header(path, False)
-    cells = ", ".join(f"{sql_text(name)}, {sql_name(name)}" for name in header)
-    columns = ", ".join(f"{sql_text(name)}: 'VARCHAR'" for name in header)
-    reader = (
-        f"read_csv({sql_text(glob.escape(path))}, columns = {{{columns}}}, header = true, "
-        "auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '\x01\x02', "
-        "strict_mode = true, max_line_size = 16777216)"
-    )
+    cells = ", ".join(f"{sql_text(name)}, c{place}" for place, name in enumerate(header))
     lines = os.path.join(scratch, "instances.jsonl")
-    form = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
-    query = f"SELECT CAST(json_object({cells}) AS VARCHAR) FROM {reader}"
-    try:
-        con.execute(f"COPY ({query}) TO {sql_text(lines)} {form}")
-    except duckdb.Error as error:
-        reason = " ".join(str(error).split("Possible")[0].split())[:400]
-        raise ValueError(f"E202 the instances {path} are not readable as CSV: {reason}") from None
+    fault = copy_table(con, path, header, f"CAST(json_object({cells}) AS VARCHAR)", False, lines)
+    if fault:
+        raise ValueError(f"E202 the instances {path} are not readable as CSV: {fault}")
     return lines
 
 
