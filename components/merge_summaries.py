@@ -10,6 +10,7 @@ from batchpredict.carrying import carried
 from batchpredict.runtime.reconciliation import check_counts, check_thresholds
 from batchpredict.runtime.results.manifest import account
 from batchpredict.runtime.results.reading import merge_predictions
+from batchpredict.runtime.results.sharing import check_parts
 from batchpredict.runtime.results.sources import describe_output_files
 from batchpredict.runtime.results.summaries import write_results
 from batchpredict.runtime.tables import open_database
@@ -20,6 +21,7 @@ from batchpredict.runtime.tables import open_database
     packages_to_install=[images.DUCKDB],
     additional_funcs=carried(
         account,
+        check_parts,
         check_counts,
         check_thresholds,
         describe_output_files,
@@ -79,6 +81,7 @@ def merge_summaries(
     from collections import namedtuple
 
     check_thresholds(max_failed, max_missing)
+    check_parts(len(parts or []), len(failed_parts or []))  # KFP gives None for an empty list
     endings = {predictions: "parquet", failures: "parquet", summary: "json", report: "md"}
     for artifact, extension in endings.items():
         artifact.uri += f".{extension}"

@@ -1,5 +1,6 @@
 """Several steps side by side give what one step gives, row for row and digit for digit."""
 
+import inspect
 import json
 import random
 from pathlib import Path
@@ -119,6 +120,14 @@ def test_an_empty_output_makes_one_empty_group(tmp_path):
     groups, result, merged = in_parts(tmp_path, job, 4, instances)
     assert (groups, tuple(result)) == (["[]"], (0, 0, 0))
     assert table(merged["predictions"])[1] == []
+
+
+@pytest.mark.parametrize(("parts", "failed"), [(None, None), ([], []), ([1], []), ([1], [1, 2])])
+def test_e207_parts_that_do_not_belong_together(parts, failed):
+    given = dict.fromkeys(inspect.signature(merge_summaries.python_func).parameters)
+    given |= {"parts": parts, "failed_parts": failed, "max_failed": 0, "max_missing": 0}
+    with pytest.raises(ValueError, match="^E207 there are . parts with predictions and . with"):
+        merge_summaries.python_func(**given)
 
 
 def test_e223_the_merged_result_is_written_before_the_step_fails(tmp_path, job):

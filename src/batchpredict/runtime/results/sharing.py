@@ -33,3 +33,16 @@ def check_parallelism(parallelism: int) -> None:
     """
     if parallelism < 1:
         raise ValueError(f"E207 parallelism is {parallelism}; give the number of steps, 1 or more")
+
+
+def check_parts(predictions: int, failures: int) -> None:
+    """Refuse to merge parts that are not those of the same steps.
+
+    Raises:
+        ValueError: E207.
+    """
+    if not predictions or predictions != failures:
+        raise ValueError(
+            f"E207 there are {predictions} parts with predictions and {failures} with failures; "
+            "give both outputs of each step parse_shards"
+        )
