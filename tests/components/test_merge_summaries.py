@@ -126,7 +126,7 @@ def test_an_empty_output_makes_one_empty_group(tmp_path):
 def test_e207_parts_that_do_not_belong_together(parts, failed):
     given = dict.fromkeys(inspect.signature(merge_summaries.python_func).parameters)
     given |= {"parts": parts, "failed_parts": failed, "max_failed": 0, "max_missing": 0}
-    with pytest.raises(ValueError, match="^E207 there are . parts with predictions and . with"):
+    with pytest.raises(ValueError, match=r"^E207 there are . parts with predictions and . with"):
         merge_summaries.python_func(**given)
 
 
