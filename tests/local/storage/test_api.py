@@ -369,7 +369,8 @@ def test_batch_replies_in_order_with_ids(send, store):
     body = ("".join(pieces) + "--B--").encode()
     response = send("POST", "/batch/storage/v1", body, headers)
     text = response.body.decode()
-    positions = [text.index(part) for part in ("<response-id+0>", "204", "<response-id+1>", "404")]
+    ids_and_states = ("<response-id+0>", "HTTP/1.1 204", "<response-id+1>", "HTTP/1.1 404")
+    positions = [text.index(part) for part in ids_and_states]
     assert positions == sorted(positions)
     assert store.names("bkt") == []
 
