@@ -168,7 +168,8 @@ def lock() -> int:
     """Resolve the dependencies anew; needs uv, which nothing else here does."""
     base = ("uv", "pip", "compile", "--universal", "--generate-hashes", "--python-version", "3.11")
     options = ("--no-emit-index-url", "--no-header", "--quiet", "--upgrade")
-    run = (*base, *options, "pyproject.toml", "--extra", "local", "--group", "build")
+    extras = ("--extra", "local", "--extra", "bigquery")
+    run = (*base, *options, "pyproject.toml", *extras, "--group", "build")
     test = (*run, "--group", "test", "--constraints", "run.lock", "--output-file", "test.lock")
     commands = ((*run, "--output-file", "run.lock"), test)
     return max(subprocess.run(it, check=False, cwd=ROOT).returncode for it in commands)

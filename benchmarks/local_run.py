@@ -54,11 +54,12 @@ def run_here(home: Path, *, warm: bool, runs: int) -> tuple[float, list[Times], 
     """Return start-up seconds, the times of each run over one session, and the direct times."""
     from batchpredict.local import runs as local_runs
     from batchpredict.local.session import local_vertex
+    from batchpredict.local.settings import LocalSettings
     from batchpredict.pipeline_files import read_pipeline
 
     pipeline = read_pipeline("train_and_batch_predict")
     samples = []
-    with local_vertex(home, warm=warm) as vertex:
+    with local_vertex(home, LocalSettings(warm=warm)) as vertex:
         start_up = max(vertex.sandbox.wait_ready(), vertex.start_seconds)
         uri = local_runs.import_file(vertex, DATASET)
         for _ in range(runs):

@@ -56,8 +56,10 @@ def command(
     files = local_files(parameters)
     signal.signal(signal.SIGTERM, _stop)
     from batchpredict.local.session import local_vertex
+    from batchpredict.local.settings import LocalSettings
 
-    with local_vertex(home, warm=not cold, isolate=not no_isolation) as vertex:
+    settings = LocalSettings(warm=not cold, isolate=not no_isolation)
+    with local_vertex(home, settings) as vertex:
         fault = _run(vertex, compiled, parameters, files)
     if fault is not None:
         raise fault

@@ -17,6 +17,7 @@ from batchpredict.local.network.rest import RestApi
 from batchpredict.local.network.rpcs import load_rpcs
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
 from batchpredict.local.serving.servers import ModelServers
+from batchpredict.local.settings import LocalSettings
 from batchpredict.local.storage.api import StorageApi
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.services import VertexServices
@@ -28,6 +29,7 @@ def serve(
     environment: Mapping[str, str],
     certificates: Certificates,
     sandbox: Sandbox,
+    settings: LocalSettings,
     log_line: Callable[[str], None],
     listeners: tuple[socket.socket, socket.socket],
     stack: contextlib.ExitStack,
@@ -40,6 +42,7 @@ def serve(
         environment: Variables of every step and model server.
         certificates: What the TLS servers show.
         sandbox: Where steps and model servers run.
+        settings: How the services run.
         log_line: Takes one line for each request.
         listeners: The proxy's and the plain HTTP socket of this machine; the sandbox has two more
             with the same port numbers in its own network.
@@ -49,7 +52,9 @@ def serve(
     servers = ModelServers(
         sandbox, store, environment, sockets=work, work=home / "logs" / "servers"
     )
-    services = VertexServices(home, store, sandbox, servers, environment, work=work / "steps")
+    services = VertexServices(
+        home, store, sandbox, servers, environment, settings, work=work / "steps"
+    )
     rpcs = load_rpcs()
     route = _router(RestApi(rpcs, services.call, services.operations.find), StorageApi(store))
     gateway = Gateway(route, log_line)

@@ -20,6 +20,7 @@ from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.network.certificates import issue_certificates
 from batchpredict.local.network.environment import client_environment, scrubbed
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
+from batchpredict.local.settings import LocalSettings
 
 WORK_PREFIX = "batchpredict-"
 LONGEST_FOLDER = 60  # a socket's whole path may have 107 bytes
@@ -73,7 +74,10 @@ class LocalVertex:
 
 
 @contextlib.contextmanager
-def local_vertex(home: Path, *, warm: bool = True, isolate: bool = True) -> Iterator[LocalVertex]:
+def local_vertex(
+    home: Path,
+    settings: LocalSettings = LocalSettings(),  # noqa: B008 - it is frozen
+) -> Iterator[LocalVertex]:
     """Start the services over ``home``, and stop everything when the block ends.
 
     Must be entered in a thread that lives until the end, normally the main thread: the processes
@@ -81,8 +85,7 @@ def local_vertex(home: Path, *, warm: bool = True, isolate: bool = True) -> Iter
 
     Args:
         home: Folder of the state; made when it is not there.
-        warm: Fork steps from a parent that has the packages loaded.
-        isolate: Run steps in private namespaces where the system allows it.
+        settings: How the services run.
 
     Raises:
         EnvironmentFault: ``home`` cannot be written or is in use.
@@ -93,7 +96,7 @@ def local_vertex(home: Path, *, warm: bool = True, isolate: bool = True) -> Iter
         stack.enter_context(_lock(home))
         work = _work_folder(home)
         stack.callback(shutil.rmtree, work, ignore_errors=True)
-        yield _start(home, work, stack, started, warm=warm, isolate=isolate)
+        yield _start(home, work, settings, stack, started)
 
 
 def _prepare_home(home: Path) -> Path:
@@ -168,14 +171,12 @@ class _RequestLog:
 def _start(
     home: Path,
     work: Path,
+    settings: LocalSettings,
     stack: contextlib.ExitStack,
     started: float,
-    *,
-    warm: bool,
-    isolate: bool,
 ) -> LocalVertex:
     """Listen, start the sandbox, and while that loads its packages bring up the services."""
-    plain, proxy = _listener(stack), _listener(stack)
+    plain, proxy = _listener(stack), _listener(stack, settings.port)
     ports = (proxy.getsockname()[1], plain.getsockname()[1])
     certificates = issue_certificates(work)
     empty = work / "gcloud"
@@ -194,8 +195,8 @@ def _start(
         env=environment,
         ports=ports,
         preload=PRELOAD,
-        warm=warm,
-        isolate=isolate,
+        warm=settings.warm,
+        isolate=settings.isolate,
     )
     stack.callback(sandbox.close)
     requests = _RequestLog(home / "logs" / "requests.log")
@@ -205,14 +206,22 @@ def _start(
     from batchpredict.local.assembly import serve
 
     services, store = serve(
-        home, work, environment, certificates, sandbox, requests.write, (proxy, plain), stack
+        home,
+        work,
+        environment,
+        certificates,
+        sandbox,
+        settings,
+        requests.write,
+        (proxy, plain),
+        stack,
     )
     seconds = time.monotonic() - started
     return LocalVertex(home, redirect, services, store, sandbox, seconds)
 
 
-def _listener(stack: contextlib.ExitStack) -> socket.socket:
-    listener = listen_on_loopback()
+def _listener(stack: contextlib.ExitStack, port: int = 0) -> socket.socket:
+    listener = listen_on_loopback(port)
     stack.callback(stop_listening, listener)
     return listener
 

@@ -9,6 +9,7 @@ from kfp.compiler import Compiler
 
 from batchpredict.local.runs import start_run
 from batchpredict.local.session import local_vertex
+from batchpredict.local.settings import LocalSettings
 from batchpredict.pipeline_files import read_pipeline
 
 IMAGE = "python:3.11-slim"
@@ -43,7 +44,7 @@ def paths() -> None:
 
 def test_the_paths_of_artifacts_lead_into_the_store(tmp_path: Path) -> None:
     Compiler().compile(paths, str(tmp_path / "paths.yaml"))
-    with local_vertex(tmp_path / "home", warm=False, isolate=False) as vertex:
+    with local_vertex(tmp_path / "home", LocalSettings(warm=False, isolate=False)) as vertex:
         name = start_run(vertex, read_pipeline(str(tmp_path / "paths.yaml")), {})
         assert vertex.services.pipelines.wait(name, TIMEOUT)
         job = vertex.services.pipelines.snapshot(name)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from local.vertex.batch_support import Bucket
+from local.vertex.batch.support import Bucket
 
 from batchpredict.local.session import LocalVertex
 from batchpredict.local.vertex.jobs import JobService

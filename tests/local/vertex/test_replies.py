@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchpredict.local.vertex.batch_prediction import Outcome, _predictions, check_outcome
+from batchpredict.local.vertex.batch.prediction import Outcome, _predictions, check_outcome
 from batchpredict.local.vertex.errors import ServiceError
 
 START = "Post request fails. Cannot get predictions. Error:"

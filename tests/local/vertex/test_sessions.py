@@ -18,6 +18,7 @@ from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local.network.rpcs import load_rpcs
 from batchpredict.local.runs import PARENT
 from batchpredict.local.session import LocalVertex, local_vertex
+from batchpredict.local.settings import LocalSettings
 from batchpredict.local.vertex.errors import ServiceError
 from batchpredict.local.vertex.services import KINDS
 from batchpredict.local.vertex.state import Resources
@@ -33,7 +34,7 @@ def call(vertex: LocalVertex, method: str, **fields: Any) -> Any:
 
 @contextmanager
 def cold(home: Path) -> Iterator[LocalVertex]:
-    with local_vertex(home, warm=False, isolate=False) as vertex:
+    with local_vertex(home, LocalSettings(warm=False, isolate=False)) as vertex:
         yield vertex
 
 
@@ -66,6 +67,7 @@ from pathlib import Path
 from google.cloud.aiplatform_v1 import types
 from batchpredict.local.runs import PARENT
 from batchpredict.local.session import local_vertex
+from batchpredict.local.settings import LocalSettings
 
 spec = {
     "pipelineInfo": {"name": "sleeper"},
@@ -76,7 +78,7 @@ spec = {
     "root": {"dag": {"tasks": {"sleep": {
         "componentRef": {"name": "comp-sleep"}, "taskInfo": {"name": "sleep"}}}}},
 }
-with local_vertex(Path(sys.argv[1]), warm=False, isolate=False) as vertex:
+with local_vertex(Path(sys.argv[1]), LocalSettings(warm=False, isolate=False)) as vertex:
     job = types.PipelineJob(
         pipeline_spec=spec, runtime_config={"gcs_output_directory": "gs://bkt"}
     )

@@ -15,7 +15,7 @@ from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import ModelService, parent_of
 from batchpredict.local.vertex.operations import Operations, new_id
 from batchpredict.local.vertex.state import Resources
-from batchpredict.local.vertex.surface_checks import (
+from batchpredict.local.vertex.surface.checks import (
     check_display_name,
     check_etag,
     check_labels,

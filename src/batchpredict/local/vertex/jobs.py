@@ -13,18 +13,18 @@ from google.protobuf import empty_pb2
 from google.rpc import code_pb2, status_pb2
 
 from batchpredict.local.serving.servers import ModelServers
+from batchpredict.local.settings import BatchSettings
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.batch_explanations import check_explanations
-from batchpredict.local.vertex.batch_prediction import (
+from batchpredict.local.vertex.batch.explanations import check_explanations
+from batchpredict.local.vertex.batch.prediction import (
     CODES,
-    BatchSettings,
     Outcome,
     check_outcome,
     output_directory,
     run_batch_prediction,
 )
-from batchpredict.local.vertex.batch_requests import check_request, without_output
+from batchpredict.local.vertex.batch.requests import check_request, without_output
 from batchpredict.local.vertex.errors import ServiceError, invalid
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import ModelService, parent_of
@@ -72,9 +72,9 @@ class JobService:
         models: ModelService,
         servers: ModelServers,
         store: ObjectStore,
-        settings: BatchSettings | None = None,
+        settings: BatchSettings,
     ) -> None:
-        self.settings = settings or BatchSettings()
+        self.settings = settings
         self._resources = resources
         self._operations = operations
         self._models = models

@@ -9,7 +9,7 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import empty_pb2
 from google.rpc import code_pb2
 
-from batchpredict.local.vertex.batch_requests import INSTANCES_FORMATS, PREDICTIONS_FORMATS
+from batchpredict.local.vertex.batch.requests import INSTANCES_FORMATS, PREDICTIONS_FORMATS
 from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.model_versions import (
@@ -20,7 +20,7 @@ from batchpredict.local.vertex.model_versions import (
 )
 from batchpredict.local.vertex.operations import Operations, new_id
 from batchpredict.local.vertex.state import Resources
-from batchpredict.local.vertex.surface_checks import (
+from batchpredict.local.vertex.surface.checks import (
     check_display_name,
     check_etag,
     check_labels,

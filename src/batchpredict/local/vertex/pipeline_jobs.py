@@ -80,6 +80,7 @@ class PipelineService:
         *,
         runs: Path,
         work: Path,
+        caching: bool,
     ) -> None:
         self._resources = resources
         self._operations = operations
@@ -89,7 +90,7 @@ class PipelineService:
         self._runs_folder = runs
         self._work = work
         self.clock = Clock()
-        self.caching = False
+        self.caching = caching
         self._cache = StepCache(runs.parent / "cache", Contents(store, self._find))
         self._runs: dict[str, _Run] = {}
         self._slots = threading.Semaphore(PARALLEL_STEPS)

@@ -11,6 +11,7 @@ from google.cloud.aiplatform_v1 import types
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.network.rpcs import Rpc
 from batchpredict.local.serving.servers import ModelServers
+from batchpredict.local.settings import LocalSettings
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.endpoints import EndpointService
 from batchpredict.local.vertex.errors import unimplemented
@@ -20,7 +21,7 @@ from batchpredict.local.vertex.operations import Operations
 from batchpredict.local.vertex.pipeline_jobs import PipelineService
 from batchpredict.local.vertex.predictions import PredictionService
 from batchpredict.local.vertex.state import Resources
-from batchpredict.local.vertex.surface_rules import admit
+from batchpredict.local.vertex.surface.rules import admit
 
 KINDS = {
     "models": types.Model,
@@ -37,6 +38,7 @@ class VertexServices:
         home: Folder of the state, the runs and their logs.
         work: Folder for temporary files, deleted after the session.
         environment: Variables of every step and model server.
+        settings: How the services run.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class VertexServices:
         sandbox: Sandbox,
         servers: ModelServers,
         environment: Mapping[str, str],
+        settings: LocalSettings,
         *,
         work: Path,
     ) -> None:
@@ -60,12 +63,15 @@ class VertexServices:
             environment,
             runs=home / "runs",
             work=work,
+            caching=settings.caching,
         )
         self._services: dict[str, Any] = {
             "ModelService": models,
             "EndpointService": EndpointService(resources, self.operations, models, servers),
             "PredictionService": PredictionService(resources, models, servers),
-            "JobService": JobService(resources, self.operations, models, servers, store),
+            "JobService": JobService(
+                resources, self.operations, models, servers, store, settings.batch
+            ),
             "PipelineService": self.pipelines,
         }
 

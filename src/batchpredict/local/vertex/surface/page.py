@@ -1,8 +1,8 @@
 """The page that says what of Vertex AI is emulated, method by method and field by field.
 
-``python -m batchpredict.local.vertex.surface > docs/reference/emulation.md`` writes it. The
+``python -m batchpredict.local.vertex.surface.page > docs/reference/emulation.md`` writes it. The
 methods are those of the installed client, the emulated ones those that the services have, the
-fields those of ``surface_fields``.
+fields those of ``surface.fields``.
 """
 
 import re
@@ -15,8 +15,8 @@ from batchpredict.local.vertex.jobs import JobService
 from batchpredict.local.vertex.models import ModelService
 from batchpredict.local.vertex.pipeline_jobs import PipelineService
 from batchpredict.local.vertex.predictions import PredictionService
-from batchpredict.local.vertex.surface_fields import FIELDS, METHODS
-from batchpredict.local.vertex.surface_rules import CHANGED, fields_of
+from batchpredict.local.vertex.surface.fields import FIELDS, METHODS
+from batchpredict.local.vertex.surface.rules import CHANGED, fields_of
 
 SERVICES: dict[str, Any] = {
     "ModelService": ModelService,
@@ -36,9 +36,9 @@ WORDS = {
 HEAD = """\
 # What is emulated, method by method and field by field
 
-Written by `python -m batchpredict.local.vertex.surface`; the tests compare it with the services. A
-method that is not listed as emulated answers `UNIMPLEMENTED`, as do all streaming methods and all
-other services. An unknown field is `INVALID_ARGUMENT`.
+Written by `python -m batchpredict.local.vertex.surface.page`; the tests compare it with the
+services. A method that is not listed as emulated answers `UNIMPLEMENTED`, as do all streaming
+methods and all other services. An unknown field is `INVALID_ARGUMENT`.
 
 The words for fields: **used**, it has its effect; **kept without effect**, it comes back as it
 was sent; **ignored**, no reply shows it; **set by the service**, what a client sends is dropped;

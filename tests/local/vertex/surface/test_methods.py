@@ -7,11 +7,11 @@ from typing import Any
 
 import grpc
 import pytest
-from local.vertex.surface_support import RPCS
+from local.vertex.surface.support import RPCS
 
 from batchpredict.local.network.rpcs import Rpc
 from batchpredict.local.runs import PARENT
-from batchpredict.local.vertex.surface import emulates
+from batchpredict.local.vertex.surface.page import emulates
 
 HOST = "us-central1-aiplatform.googleapis.com"
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from batchpredict.local.network.rpcs import protobuf
+from batchpredict.local.vertex.batch.instances import check_instance_config
 from batchpredict.local.vertex.errors import invalid, unimplemented
-from batchpredict.local.vertex.instances import check_instance_config
 
 INSTANCES_FORMATS = ("jsonl", "csv", "tf-record", "tf-record-gzip", "file-list")
 PREDICTIONS_FORMATS = ("jsonl", "csv")

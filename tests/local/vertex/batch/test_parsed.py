@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from kfp import dsl
-from local.vertex.batch_support import Bucket, run
-from local.vertex.test_batch_records import framed
+from local.vertex.batch.support import Bucket, run
+from local.vertex.batch.test_records import framed
 from results.conftest import OUTPUTS, Parsed, read_outputs
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction import DictVectorizer
@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 
 from batchpredict.components.parse_predictions import parse_predictions
 from batchpredict.local.session import LocalVertex
-from batchpredict.local.vertex.batch_prediction import BatchSettings
+from batchpredict.local.settings import BatchSettings
 from batchpredict.local.vertex.jobs import JobService
 
 ROWS: list[dict[str, Any]] = [{"key": f"k{n:03}", "a": n / 8, "b": n % 7} for n in range(150)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from google.cloud.aiplatform_v1 import types
-from local.vertex.batch_support import Bucket, counts, run
+from local.vertex.batch.support import Bucket, counts, run
 from sklearn.base import BaseEstimator
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LinearRegression

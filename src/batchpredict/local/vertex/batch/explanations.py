@@ -14,7 +14,7 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
 from batchpredict.local.network.rpcs import protobuf
-from batchpredict.local.vertex.batch_features import (
+from batchpredict.local.vertex.batch.features import (
     ExplainError,
     Features,
     Path,
@@ -22,7 +22,7 @@ from batchpredict.local.vertex.batch_features import (
     leaves,
     rebuilt,
 )
-from batchpredict.local.vertex.batch_shapley import Shapley
+from batchpredict.local.vertex.batch.shapley import Shapley
 from batchpredict.local.vertex.errors import invalid, unimplemented
 
 METADATA = "explanation_spec.metadata"

@@ -17,7 +17,7 @@ from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.names import parse_uri
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.storage.staging import Staged
-from batchpredict.local.vertex.batch_inputs import Row, Source
+from batchpredict.local.vertex.batch.inputs import Row, Source
 from batchpredict.local.vertex.errors import invalid
 
 PREDICTION_COLUMN = "predicted_value"

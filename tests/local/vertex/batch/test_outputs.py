@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.batch_inputs import Row
-from batchpredict.local.vertex.batch_outputs import Answers, CsvForm, JsonLinesForm, Output
+from batchpredict.local.vertex.batch.inputs import Row
+from batchpredict.local.vertex.batch.outputs import Answers, CsvForm, JsonLinesForm, Output
 from batchpredict.local.vertex.errors import ServiceError
 
 FOLDER = "gs://bkt/out/prediction-m-1"

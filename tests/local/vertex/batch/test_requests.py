@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
-from local.vertex.batch_support import make_job
+from local.vertex.batch.support import make_job
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local.runs import PARENT
 from batchpredict.local.session import LocalVertex
-from batchpredict.local.vertex.batch_requests import OUTPUT_ONLY, check_request, without_output
+from batchpredict.local.vertex.batch.requests import OUTPUT_ONLY, check_request, without_output
 
 BadRequest, NotThere = exceptions.BadRequest, exceptions.MethodNotImplemented
 GCS_IN = {"gcs_source": {"uris": ["gs://batch-jobs/in"]}}

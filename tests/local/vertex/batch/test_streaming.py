@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from google.cloud.aiplatform_v1 import types
 
+from batchpredict.local.settings import BatchSettings
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex import batch_outputs
-from batchpredict.local.vertex.batch_prediction import (
+from batchpredict.local.vertex.batch import outputs
+from batchpredict.local.vertex.batch.prediction import (
     MOST_MESSAGES,
     OTHER_MESSAGES,
-    BatchSettings,
     Outcome,
     run_batch_prediction,
 )
@@ -68,7 +68,7 @@ def ids(_: Any, body: bytes) -> Reply:
 def test_memory_does_not_grow_with_the_input(
     store: ObjectStore, into: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_outputs, "BUFFER", 1 << 16)  # which is filled many times then
+    monkeypatch.setattr(outputs, "BUFFER", 1 << 16)  # which is filled many times then
     peaks = []
     for count in (10_000, 80_000):
         uri = write(store, count)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from google.cloud.aiplatform_v1 import types
 
-from batchpredict.local.vertex.batch_explanations import (
+from batchpredict.local.vertex.batch.explanations import (
     Explainer,
     check_explanations,
     explanation_spec,
 )
-from batchpredict.local.vertex.batch_features import ExplainError
+from batchpredict.local.vertex.batch.features import ExplainError
 from batchpredict.local.vertex.errors import ServiceError
 
 Model = Callable[[Any], Any]

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from google.cloud.aiplatform_v1 import types
 
-from batchpredict.local.vertex.errors import ServiceError
-from batchpredict.local.vertex.instances import (
+from batchpredict.local.vertex.batch.instances import (
     Instance,
     InstanceRules,
     check_instance_config,
     convert,
 )
+from batchpredict.local.vertex.errors import ServiceError
 
 ROW = {"id": 7, "a": 1.5, "b": "x", "c": None}
 

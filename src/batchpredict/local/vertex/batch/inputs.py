@@ -17,11 +17,11 @@ from typing import Any, NamedTuple, Protocol
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.names import parse_uri
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.batch_csv import CsvCells
-from batchpredict.local.vertex.batch_lines import json_texts, parse_lines, text_lines
-from batchpredict.local.vertex.batch_records import BrokenRecordError, read_records
+from batchpredict.local.vertex.batch.csv_rows import CsvCells
+from batchpredict.local.vertex.batch.instances import Instance, InstanceRules, convert
+from batchpredict.local.vertex.batch.lines import json_texts, parse_lines, text_lines
+from batchpredict.local.vertex.batch.records import BrokenRecordError, read_records
 from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
-from batchpredict.local.vertex.instances import Instance, InstanceRules, convert
 
 LINES_AT_ONCE = 64
 Unreadable = Callable[[str, StorageError], None]

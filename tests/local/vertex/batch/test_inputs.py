@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from google.cloud.aiplatform_v1 import types
-from local.vertex.test_batch_records import framed
+from local.vertex.batch.test_records import framed
 
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.batch_inputs import Row, open_source
+from batchpredict.local.vertex.batch.inputs import Row, open_source
 from batchpredict.local.vertex.errors import ServiceError
 
 BOM = b"\xef\xbb\xbf"

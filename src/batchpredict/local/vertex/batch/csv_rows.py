@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from batchpredict.local.vertex.batch_lines import decoded_lines, json_texts
+from batchpredict.local.vertex.batch.lines import decoded_lines, json_texts
 from batchpredict.local.vertex.errors import ServiceError, invalid
 
 LINES_AT_ONCE = 64

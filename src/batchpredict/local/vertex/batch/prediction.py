@@ -16,12 +16,13 @@ from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 
 from batchpredict.local.network.rpcs import protobuf
+from batchpredict.local.settings import BatchSettings
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.batch_explanations import Explainer, explanation_spec
-from batchpredict.local.vertex.batch_features import ExplainError
-from batchpredict.local.vertex.batch_inputs import Row, open_source
-from batchpredict.local.vertex.batch_outputs import Answers, CsvForm, Form, JsonLinesForm, Output
+from batchpredict.local.vertex.batch.explanations import Explainer, explanation_spec
+from batchpredict.local.vertex.batch.features import ExplainError
+from batchpredict.local.vertex.batch.inputs import Row, open_source
+from batchpredict.local.vertex.batch.outputs import Answers, CsvForm, Form, JsonLinesForm, Output
 from batchpredict.local.vertex.errors import ServiceError, invalid
 
 DEFAULT_BATCH_SIZE = 64
@@ -35,22 +36,6 @@ NOT_EXPLAINED = "Post request fails. Cannot decode the explanation response. Err
 OTHER_MESSAGES = f"{START} errors of other texts."
 CODES = {404: code_pb2.NOT_FOUND, 403: code_pb2.PERMISSION_DENIED}
 Predict = Callable[[Any, bytes], tuple[int, bytes]]
-
-
-@dataclass(frozen=True)
-class BatchSettings:
-    """What the service chooses by itself on Google Cloud.
-
-    Attributes:
-        shards: The number of files of results; the batches go round, so that a small job leaves
-            some of them empty.
-        in_flight: How many requests of a job the model server has at a time.
-        active_jobs: How many jobs run at a time; the others wait.
-    """
-
-    shards: int = 1
-    in_flight: int = 2
-    active_jobs: int = 4
 
 
 @dataclass

@@ -9,8 +9,10 @@ refused   UNIMPLEMENTED, with the name of the field
 
 A path that begins with a dot lies in the resource that the request makes. A line stands for
 everything inside its field; where parts differ, each part has a line. This text decides what is
-dropped and refused (``surface_rules``), and docs/reference/emulation.md shows it (``surface``).
+dropped and refused (``rules``), and docs/reference/emulation.md shows it (``page``).
 """
+
+from batchpredict.local.vertex.surface.batch_fields import CREATE_BATCH_PREDICTION_JOB
 
 UPLOAD_MODEL = """
 used      parent
@@ -136,60 +138,6 @@ empty     .status
 kept      .system_labels
 refused   .checkpoint_id
 refused   .speculative_decoding_spec
-"""
-
-CREATE_BATCH_PREDICTION_JOB = """
-used      parent
-set       .name
-used      .display_name
-used      .model
-set       .model_version_id
-used      .unmanaged_container_model.artifact_uri
-kept      .unmanaged_container_model.predict_schemata
-used      .unmanaged_container_model.container_spec   as of UploadModel
-used      .input_config.gcs_source.uris
-refused   .input_config.bigquery_source
-refused   .input_config.vertex_multimodal_dataset_source
-used      .input_config.instances_format   jsonl, csv, tf-record, tf-record-gzip, file-list
-used      .instance_config.instance_type
-used      .instance_config.key_field
-used      .instance_config.included_fields
-used      .instance_config.excluded_fields
-used      .model_parameters
-used      .output_config.gcs_destination.output_uri_prefix
-refused   .output_config.bigquery_destination
-refused   .output_config.vertex_multimodal_dataset_destination
-used      .output_config.predictions_format   jsonl, csv
-used      .dedicated_resources.machine_spec.machine_type   required, and kept
-kept      .dedicated_resources.machine_spec.accelerator_type
-kept      .dedicated_resources.machine_spec.accelerator_count
-kept      .dedicated_resources.machine_spec.gpu_partition_size
-kept      .dedicated_resources.machine_spec.tpu_topology
-kept      .dedicated_resources.machine_spec.reservation_affinity
-used      .dedicated_resources.starting_replica_count   for resources_consumed
-kept      .dedicated_resources.max_replica_count
-kept      .service_account
-used      .manual_batch_tuning_parameters.batch_size
-used      .generate_explanation
-used      .explanation_spec   sampled Shapley values
-set       .output_info.gcs_output_directory
-empty     .output_info.bigquery_output_dataset
-empty     .output_info.vertex_multimodal_dataset_name
-empty     .output_info.bigquery_output_table
-set       .state
-set       .error
-set       .partial_failures
-set       .resources_consumed
-set       .completion_stats
-set       .create_time
-set       .start_time
-set       .end_time
-set       .update_time
-used      .labels
-kept      .encryption_spec
-kept      .disable_container_logging
-empty     .satisfies_pzs
-empty     .satisfies_pzi
 """
 
 CREATE_PIPELINE_JOB = """

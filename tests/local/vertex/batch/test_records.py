@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from batchpredict.local.vertex.batch_records import BrokenRecordError, read_records
+from batchpredict.local.vertex.batch.records import BrokenRecordError, read_records
 
 
 def crc32c(data: bytes) -> int:

@@ -11,7 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from batchpredict.local.network.rpcs import load_rpcs
 from batchpredict.local.runs import PARENT
-from batchpredict.local.vertex.surface_rules import fields_of
+from batchpredict.local.vertex.surface.rules import fields_of
 
 RPCS = list(load_rpcs().values())
 

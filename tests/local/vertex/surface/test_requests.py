@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
-from local.vertex.surface_support import (
+from local.vertex.surface.support import (
     Maker,
     ask,
     at,
@@ -21,8 +21,8 @@ from local.vertex.surface_support import (
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.local.vertex.errors import ServiceError
-from batchpredict.local.vertex.surface_fields import FIELDS, SELF_REFUSING
-from batchpredict.local.vertex.surface_rules import CHANGED, admit, fields_of
+from batchpredict.local.vertex.surface.fields import FIELDS, SELF_REFUSING
+from batchpredict.local.vertex.surface.rules import CHANGED, admit, fields_of
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_an_empty_message_asks_for_nothing() -> None:
 def test_a_field_of_a_later_client_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     fields = dict(fields_of("CreateEndpoint"))
     del fields["endpoint.network"]
-    monkeypatch.setattr("batchpredict.local.vertex.surface_rules.fields_of", lambda _: fields)
+    monkeypatch.setattr("batchpredict.local.vertex.surface.rules.fields_of", lambda _: fields)
     with pytest.raises(ServiceError, match=r"CreateEndpoint: endpoint\.network"):
         admit("CreateEndpoint", types.CreateEndpointRequest(endpoint={"network": "n"}))
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from google.cloud.aiplatform_v1 import types
-from local.vertex.batch_support import Bucket, counts, run
-from local.vertex.test_batch_records import framed
+from local.vertex.batch.support import Bucket, counts, run
+from local.vertex.batch.test_records import framed
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.feature_extraction import DictVectorizer
@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from batchpredict.local.session import LocalVertex
-from batchpredict.local.vertex.batch_prediction import BatchSettings
+from batchpredict.local.settings import BatchSettings
 from batchpredict.local.vertex.jobs import JobService
 
 State = types.JobState

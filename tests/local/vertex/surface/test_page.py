@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from google.cloud.aiplatform_v1 import types
 from helpers import ROOT
-from local.vertex.surface_support import RPCS, descriptor, field_at, is_open
+from local.vertex.surface.support import RPCS, descriptor, field_at, is_open
 
 from batchpredict.local.network.rpcs import Rpc
 from batchpredict.local.session import LocalVertex
-from batchpredict.local.vertex.surface import emulates, render
-from batchpredict.local.vertex.surface_fields import FIELDS, METHODS, RESOURCES
-from batchpredict.local.vertex.surface_rules import CHANGED, fields_of
+from batchpredict.local.vertex.surface.fields import FIELDS, METHODS, RESOURCES
+from batchpredict.local.vertex.surface.page import emulates, render
+from batchpredict.local.vertex.surface.rules import CHANGED, fields_of
 
 MAKING = re.compile(r"(Create|Upload|Deploy|Copy|Import)[A-Z]\w+")
 
@@ -31,7 +31,7 @@ def unsaid(kind: Any, annotated: set[str], prefix: str = "") -> Iterator[str]:
 
 def test_the_page_is_what_the_command_prints() -> None:
     page = (ROOT / "docs" / "reference" / "emulation.md").read_text()
-    command = "python -m batchpredict.local.vertex.surface > docs/reference/emulation.md"
+    command = "python -m batchpredict.local.vertex.surface.page > docs/reference/emulation.md"
     assert page == render(), f"write it anew: {command}"
 
 

@@ -1,4 +1,4 @@
-"""Applies what ``surface_fields`` says to requests: nothing is dropped or refused unannounced."""
+"""Applies what ``surface.fields`` says to requests: nothing is dropped or refused unannounced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.vertex.endpoints import MUTATED, UPDATED
 from batchpredict.local.vertex.errors import unimplemented
 from batchpredict.local.vertex.models import MODEL_FIELDS, VERSION_FIELDS
-from batchpredict.local.vertex.surface_fields import FIELDS, RESOURCES, SELF_REFUSING
+from batchpredict.local.vertex.surface.fields import FIELDS, RESOURCES, SELF_REFUSING
 
 STATUSES = ("used", "kept", "ignored", "set", "empty", "refused")
 DROPPED = ("set", "empty")
@@ -23,7 +23,7 @@ CHANGED = {
 
 @dataclass(frozen=True)
 class Field:
-    """What happens to one field; the statuses are explained in ``surface_fields``."""
+    """What happens to one field; the statuses are explained in ``surface.fields``."""
 
     status: str
     note: str

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
-from local.vertex.batch_support import Bucket, make_job, run, start, wait
+from local.vertex.batch.support import Bucket, make_job, run, start, wait
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.local.runs import PARENT
-from batchpredict.local.vertex.batch_prediction import BatchSettings
+from batchpredict.local.settings import BatchSettings
 from batchpredict.local.vertex.jobs import JobService, _Run
 from batchpredict.local.vertex.operations import Operations
 from batchpredict.local.vertex.services import KINDS
@@ -171,7 +171,7 @@ def test_what_a_killed_session_left(tmp_path: Path, before: str, after: str) -> 
     Resources(tmp_path, KINDS).put(name, job)
     resources = Resources(tmp_path, KINDS)
     rest: Any = None
-    JobService(resources, Operations(), rest, rest, rest)
+    JobService(resources, Operations(), rest, rest, rest, BatchSettings())
     assert resources.get(name).state.name == f"JOB_STATE_{after}"
 
 
@@ -179,7 +179,9 @@ def test_what_a_killed_session_left(tmp_path: Path, before: str, after: str) -> 
 def alone(tmp_path: Path) -> JobService:
     """A service without models and servers."""
     nothing: Any = None
-    return JobService(Resources(tmp_path, KINDS), Operations(), nothing, nothing, nothing)
+    return JobService(
+        Resources(tmp_path, KINDS), Operations(), nothing, nothing, nothing, BatchSettings()
+    )
 
 
 def test_a_job_that_was_cancelled_as_it_was_taken_up_does_not_run(alone: JobService) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from batchpredict.local.vertex.batch_shapley import Shapley
+from batchpredict.local.vertex.batch.shapley import Shapley
 
 Worth = Callable[[int], float]
 

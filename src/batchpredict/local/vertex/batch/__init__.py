@@ -1,0 +1,1 @@
+"""Batch prediction: from a job's input to its output files."""
