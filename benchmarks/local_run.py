@@ -59,7 +59,7 @@ def run_here(home: Path, *, warm: bool, runs: int) -> tuple[float, list[Times], 
 
     pipeline = read_pipeline("train_and_batch_predict")
     samples = []
-    with local_vertex(home, LocalSettings(warm=warm)) as vertex:
+    with local_vertex(home, LocalSettings(warm=warm, caching=False)) as vertex:
         start_up = max(vertex.sandbox.wait_ready(), vertex.start_seconds)
         uri = local_runs.import_file(vertex, DATASET)
         for _ in range(runs):

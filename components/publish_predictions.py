@@ -55,7 +55,7 @@ def publish_predictions(
     is removed by the publication after the next.
 
     BigQuery loads from Cloud Storage, into a table named DESTINATION__staging_… that is removed at
-    the end. It has been tried against a stand-in for the service only.
+    the end. It has been tried with an emulation of BigQuery only.
 
     Args:
         predictions: Parquet, as parse_predictions or join_predictions writes it.

@@ -122,6 +122,7 @@ def retry_failed_instances(
             service_account=service_account,
             labels=labels,
             encryption_spec_key_name=encryption_spec_key_name,
+            max_failed=1e15,  # merge_retried decides, on the merged counts
             project=project,
             location=location,
         )
@@ -133,7 +134,7 @@ def retry_failed_instances(
             labels=class_labels,
             target_column=target_column,
             included_fields=included_fields,
-            max_failed=1e15,  # merge_retried decides, on the merged counts
+            max_failed=1e15,
             max_missing=1e15,
         )
         parsed.set_caching_options(False)

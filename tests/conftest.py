@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import joblib
 import pytest
+from containment import contained, pytest_configure  # noqa: F401 - they hold for every test
 from google.auth.credentials import AnonymousCredentials
 from kfp.compiler import Compiler
 
@@ -17,15 +18,17 @@ from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local import LOCATION
 from batchpredict.local.runs import PARENT, start_run
 from batchpredict.local.session import LocalVertex, local_vertex
+from batchpredict.local.settings import LocalSettings
 from batchpredict.pipeline_files import read_pipeline
 
 HOST = f"{LOCATION}-aiplatform.googleapis.com"
 RUN_TIMEOUT = 120.0
+SETTINGS = LocalSettings(caching=False)  # a test that runs a step means to run it
 
 
 @pytest.fixture(scope="session")
 def vertex(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalVertex]:
-    with local_vertex(tmp_path_factory.mktemp("home")) as vertex:
+    with local_vertex(tmp_path_factory.mktemp("home"), SETTINGS) as vertex:
         vertex.sandbox.wait_ready()
         yield vertex
 

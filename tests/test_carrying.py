@@ -25,7 +25,14 @@ def test_helpers_of_helpers_are_found() -> None:
 
 
 def test_helpers_in_other_modules_are_found() -> None:
-    client = ["google_session", "google_request", "send_request", "may_pass", "vertex_request"]
+    client = [
+        "google_session",
+        "google_request",
+        "send_request",
+        "body_within",
+        "may_pass",
+        "vertex_request",
+    ]
     assert names(smoke.smoke_predict) == ["smoke_predict", *client]
 
 

@@ -10,9 +10,6 @@ import yaml
 from helpers import ROOT
 from kfp import components
 
-from batchpredict.local.network.rpcs import load_rpcs
-from batchpredict.local.session import LocalVertex
-
 SOURCES = [
     *(ROOT / "src").rglob("*.py"),
     *(ROOT / "components").glob("*.py"),
@@ -27,21 +24,6 @@ def test_every_message_code_is_documented_and_no_other() -> None:
     listed = re.findall(r"^\| (E\d{3}) \|", text, re.MULTILINE)
     assert len(listed) == len(set(listed))
     assert set(listed) == used
-
-
-def test_the_list_of_emulated_methods_is_what_the_services_do(vertex: LocalVertex) -> None:
-    text = (ROOT / "docs" / "local.md").read_text()
-    documented = {
-        (service, method)
-        for service, methods in re.findall(r"^\| (\w+Service) \| (.*) \|$", text, re.MULTILINE)
-        for method in methods.split(", ")
-    }
-    emulated = {
-        (rpc.service, rpc.method)
-        for rpc in load_rpcs().values()
-        if vertex.services.behaviour(rpc) is not None
-    }
-    assert documented == emulated
 
 
 def test_the_example_of_the_readme_compiles(tmp_path: Path) -> None:

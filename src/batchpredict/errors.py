@@ -6,7 +6,7 @@ class BatchpredictError(Exception):
 
     Attributes:
         code: Stable identifier such as ``E101``; ``docs/reference/messages.md`` lists them.
-        exit_code: 1 the run failed, 2 usage, 3 environment.
+        exit_code: 1 the run failed, 2 usage, 3 environment, 4 the run took too long.
     """
 
     exit_code = 1
@@ -31,3 +31,9 @@ class EnvironmentFault(BatchpredictError):  # noqa: N818 (EnvironmentError is Py
     """This machine lacks something: a writable folder, a package, disk space."""
 
     exit_code = 3
+
+
+class RunTooLong(BatchpredictError):  # noqa: N818 (as EnvironmentFault)
+    """The run did not end within the time that it was given, and was cancelled."""
+
+    exit_code = 4

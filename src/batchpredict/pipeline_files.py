@@ -7,7 +7,7 @@ import difflib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,14 @@ class CompiledPipeline:
         path: Where it was read from.
         text: The file as it is.
         spec: The document that it holds.
+        platforms: What a second document says for platforms other than Vertex AI.
     """
 
     name: str
     path: Path
     text: str
     spec: Mapping[str, Any]
+    platforms: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -73,11 +75,13 @@ def read_pipeline(name: str) -> CompiledPipeline:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("E102", f"cannot read {path}: {error}") from error
-    spec = _load_yaml(text, path)
-    return CompiledPipeline(str(spec["pipelineInfo"].get("name", "")), path, text, spec)
+    spec, platforms = _load_yaml(text, path)
+    name = str(spec["pipelineInfo"].get("name", ""))
+    return CompiledPipeline(name, path, text, spec, platforms)
 
 
-def _load_yaml(text: str, path: Path) -> Mapping[str, Any]:
+def _load_yaml(text: str, path: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the pipeline, and the platforms of a second document."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -86,7 +90,7 @@ def _load_yaml(text: str, path: Path) -> Mapping[str, Any]:
             if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
                 message = f"{path} has an alias or is nested deeper than {MAX_DEPTH} levels"
                 raise UsageError("E102", f"{message}, which KFP never writes")
-        spec = next(yaml.load_all(text, loader), None)
+        spec, second, *_ = [*yaml.load_all(text, loader), None, None]
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-13-01 is a ValueError
         problem = " ".join(str(error).split())
         raise UsageError("E102", f"{path} is not YAML: {problem}") from error
@@ -94,7 +98,8 @@ def _load_yaml(text: str, path: Path) -> Mapping[str, Any]:
     if not isinstance(spec, dict) or any(not isinstance(spec.get(key), dict) for key in wanted):
         raise UsageError("E102", f"{path} is not a compiled pipeline; compile it with KFP first")
     _check_declarations(spec, path)
-    return spec
+    platforms = second.get("platforms") if isinstance(second, dict) else None
+    return spec, platforms if isinstance(platforms, dict) else {}
 
 
 def _check_declarations(spec: Mapping[str, Any], path: Path) -> None:
@@ -133,6 +138,18 @@ def parse_parameters(pipeline: CompiledPipeline, assignments: Sequence[str]) -> 
         UsageError: A text without ``=``, an unknown or missing parameter, or a value that is not
             of the declared type.
     """
+    values = read_assignments(pipeline, assignments)
+    check_required(pipeline, values)
+    return values
+
+
+def read_assignments(pipeline: CompiledPipeline, assignments: Sequence[str]) -> dict[str, Any]:
+    """Return the parameters that ``name=value`` texts stand for; others may be missing.
+
+    Raises:
+        UsageError: A text without ``=``, an unknown parameter, or a value that is not of the
+            declared type.
+    """
     declared = pipeline.parameters
     values: dict[str, Any] = {}
     for assignment in assignments:
@@ -146,7 +163,6 @@ def parse_parameters(pipeline: CompiledPipeline, assignments: Sequence[str]) -> 
                 "E104", f"{pipeline.name}: {unknown('parameter', name, list(declared))}"
             )
         values[name] = _convert(name, text, declared[name]["parameterType"])
-    check_required(pipeline, values)
     return values
 
 

@@ -160,6 +160,7 @@ def unloadable(written: str):
         model=uploaded.outputs["model"],
         gcs_source_uris=model.outputs["Output"],
         gcs_destination_output_uri_prefix="gs://local-pipelines/out",
+        machine_type="n1-standard-2",
     )
 
 

@@ -25,6 +25,7 @@ STEPS = [
     step("train", "FAILED", 61.0),
     step("evaluate", "NOT_TRIGGERED"),
     step("deploy", "SKIPPED"),
+    Step("kept", "SUCCEEDED", 2.0, "", {}, origin={"resumed": True}),
     step("other", "RUNNING", 3.0),
     step("later", "PENDING"),
 ]
@@ -33,14 +34,15 @@ STEPS = [
 def test_without_a_terminal_each_step_is_one_line_when_it_ends(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    moments = iter([STEPS[4:], STEPS[:1] + STEPS[4:], STEPS, STEPS])
+    moments = iter([STEPS[5:], STEPS[:1] + STEPS[5:], STEPS, STEPS])
     left = iter([False, False, False, True])
     follow(lambda: next(moments), lambda _: next(left))
     assert capsys.readouterr().err.splitlines() == [
         "OK      1.2 s  split",
         "FAIL   61.0 s  train",
         "SKIP           evaluate",
-        "SKIP           deploy",
+        "CACHED         deploy",
+        "KEPT           kept",
     ]
 
 
@@ -50,16 +52,18 @@ def test_the_table_shows_every_state_in_words() -> None:
     console.print(_table(STEPS, 64.0))
     assert isinstance(console.file, io.StringIO)
     words = [line.split() for line in console.file.getvalue().splitlines()]
-    assert [line[0] for line in words[:-1]] == ["OK", "FAIL", "SKIP", "SKIP", "RUN", "wait"]
+    assert [line[0] for line in words[:-1]] == [
+        *("OK", "FAIL", "SKIP", "CACHED", "KEPT", "RUN", "wait")
+    ]
     assert words[-1] == ["64.0", "s"]
 
 
 @pytest.mark.parametrize(
     ("rows", "names"),
     [
-        (9, ["split", "train", "evaluate", "deploy", "other", "later"]),
-        (6, ["split", "train", "evaluate", "deploy", "other", "later"]),
-        (4, ["train", "deploy", "other", "later"]),
+        (9, ["split", "train", "evaluate", "deploy", "kept", "other", "later"]),
+        (7, ["split", "train", "evaluate", "deploy", "kept", "other", "later"]),
+        (4, ["train", "kept", "other", "later"]),
         (2, ["other", "later"]),
         (1, ["other"]),
         (-2, ["other"]),
@@ -71,7 +75,7 @@ def test_what_runs_is_seen_however_low_the_terminal_is(rows: int, names: list[st
 
 def test_the_table_counts_the_steps_that_it_has_no_room_for() -> None:
     console = Console(file=io.StringIO(), width=60, color_system=None)
-    console.print(_table(STEPS[4:], 1.0, 4))
+    console.print(_table(STEPS[5:], 1.0, 4))
     assert isinstance(console.file, io.StringIO)
     assert "and 4 more steps" in console.file.getvalue()
 

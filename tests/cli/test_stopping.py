@@ -130,6 +130,6 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     for process in running:
         out, err = process.communicate(timeout=240)
         assert process.returncode == 0, err
-        assert "PASS=12 FAIL=0 SKIP=1" in out
+        assert "PASS=14 FAIL=0 SKIP=1" in out
     for name in ("one", "two"):
         assert len(list((tmp_path / name).glob("vertex/**/models/*@1.json"))) == 1

@@ -6,7 +6,8 @@ import pytest
 import yaml
 from google_cloud_pipeline_components.v1.batch_predict_job import ModelBatchPredictOp
 from kfp import compiler, dsl
-from runtime.results.test_bigquery_server import DATASET, PROJECT, Tables, field
+from local.bigquery.support import Tables, service
+from runtime.results.test_bigquery_server import DATASET, PROJECT, field
 
 from batchpredict.compiler import MAX_SOURCE_BYTES
 from batchpredict.components.fetch_bigquery_output import fetch_bigquery_output
@@ -124,7 +125,8 @@ def test_a_table_by_the_artifact_of_the_job_or_its_own(tmp_path):
     )
     job = {"bigqueryOutputDataset": f"bq://{PROJECT}.{DATASET}"}
     job = dsl.Artifact(metadata={**job, "bigqueryOutputTable": "predictions_1"})
-    with Tables() as tables:
+    with service(tmp_path / "bigquery") as found:
+        tables = Tables(found, PROJECT, DATASET)
         tables.add("predictions_1", [field("key"), field("prediction")], [["007", "1.10"]])
         for given in (
             {"bigquery_output_table": table},
@@ -135,7 +137,7 @@ def test_a_table_by_the_artifact_of_the_job_or_its_own(tmp_path):
             assert outputs == (1, 0)
             line = '{"key": "007", "prediction": 1.10}\n'
             assert files == {"predictions_1.jsonl": line, "errors_1.jsonl": ""}
-            assert metadata["generation"] == "etag-1"
+            assert metadata["generation"] == tables.etag("predictions_1")
 
 
 def test_it_stands_between_googles_component_and_the_parser(tmp_path):
@@ -175,7 +177,8 @@ def test_the_source_carries_all_that_the_step_needs(tmp_path):
     rows = "SELECT 'b' AS key, '0.5' AS prediction, TIMESTAMP '2020-01-01' AS t, [1] AS l"
     exported = write(tmp_path / "in", errors=error, rows=rows)
     assert step(output_directory=folder, exported=exported) == (1, 1)
-    with Tables() as tables:
+    with service(tmp_path / "bigquery") as found:
+        tables = Tables(found, PROJECT, DATASET)
         tables.add("predictions", [field("prediction")], [["1"]] * 5)
         tables.add("errors", [field("key")], [["a"]])
         table = dsl.Artifact(uri=f"bq://{PROJECT}.{DATASET}.predictions")

@@ -67,6 +67,7 @@ def retried(model_name: str, rows_uri: str, faults: dict, key_field: str, includ
         instance_type="array",
         key_field=key_field,
         included_fields=included,
+        machine_type="n1-standard-2",
     )
     broken = damage(output_directory=first.outputs["gcs_output_directory"], faults=faults)
     parsed = parse_predictions(

@@ -25,7 +25,9 @@ STEPS = {
     "train-model",
     "upload-model/check-model",
     "upload-model/model-upload",
+    "batch-predict/check-batch-request",
     "batch-predict/model-batch-predict",
+    "batch-predict/wait-batch-prediction-job",
     PARSE,
     SKIPPED,
     "evaluate-predictions",
@@ -53,7 +55,7 @@ def test_every_step_succeeds(penguins: FinishedRun) -> None:
     assert {step["name"] for step in penguins.manifest["steps"]} == STEPS
     others = [step["name"] for step in penguins.manifest["steps"] if step["state"] != "SUCCEEDED"]
     assert others == [SKIPPED]
-    assert "PASS=12 FAIL=0 SKIP=1" in penguins.stdout
+    assert "PASS=14 FAIL=0 SKIP=1" in penguins.stdout
 
 
 def test_the_executed_spec_is_the_checked_in_one(penguins: FinishedRun) -> None:
@@ -137,7 +139,7 @@ def test_regression_on_diabetes(
         *("-p", f"algorithm={algorithm}", "-p", f"gate_threshold={least}"),
     )
     assert run.exit_code == 0, run.stderr
-    assert "PASS=12 FAIL=0 SKIP=1" in run.stdout
+    assert "PASS=14 FAIL=0 SKIP=1" in run.stdout
     sent = instances(run)
     assert len(rows(run.output(PARSE, "predictions"))) == len(sent) > 100
 
@@ -185,7 +187,7 @@ def test_a_model_below_the_gate_is_not_deployed(tmp_path: Path) -> None:
         *("-p", "gate_threshold=0.999"),
     )
     assert run.exit_code == 0, run.stderr
-    assert "PASS=9 FAIL=0 SKIP=2" in run.stdout
+    assert "PASS=11 FAIL=0 SKIP=2" in run.stdout
     assert not list((run.home / "vertex").rglob("endpoints/*.json"))
 
 

@@ -184,24 +184,24 @@ def test_errors_of_rows(parse):
 
 
 def test_a_predicted_cell_that_is_no_number(parse):
-    cells = ["", "n/a", "NaN", "inf", "1e999", "1,5", "0x1F", " ", "1_000", "true"]
-    odd = "".join(f'odd {n},"{cell}"\n' for n, cell in enumerate(cells))
-    parsed = parse({FILE: f"key,predicted_y\na,1.5\n{odd}b,2\n"}, max_failed=len(cells))
+    texts, blanks = ["n/a", "1,5", "0x1F", "1_000", "true"], ["", "NaN", "inf", "1e999", " "]
+    odd = "".join(f'"odd {cell}","{cell}"\n' for cell in [*texts, *blanks])
+    parsed = parse({FILE: f"key,predicted_y\na,1.5\n{odd}b,2\n"}, kind="regression", max_failed=5)
     values = {row["key"]: row.get("value") for row in parsed.rows}
-    assert (values.pop("a"), values.pop("b")) == (1.5, 2.0)
-    assert set(values.values()) <= {None}
-    told = [row["key"] for row in (*parsed.rows, *parsed.failures) if "odd" in row["key"]]
-    assert sorted(told) == sorted(f"odd {n}" for n in range(len(cells)))
+    assert values == {"a": 1.5, "b": 2.0, **{f"odd {cell}": None for cell in texts}}
     assert all(row["note"] for row in parsed.rows if "odd" in row["key"])
+    assert sorted(row["key"] for row in parsed.failures) == sorted(f"odd {it}" for it in blanks)
+    assert {row["raw"] for row in parsed.failures} == {f"odd {cell},{cell}" for cell in blanks}
 
 
 def test_a_score_cell_that_is_no_number(parse):
-    text = "key,y_n_score,y_p_score\na,0.25,0.75\nodd,,0.75\nb,0.75,0.25\n"
+    text = 'key,memo,y_n_score,y_p_score\na,b,0.25,0.75\nodd,"x, y",,0.75\nb,b,0.75,0.25\n'
     parsed = parse({FILE: text}, max_failed=1)
-    labels = {row["key"]: row.get("label") for row in parsed.rows}
-    assert (labels["a"], labels["b"]) == ("p", "n")
-    assert labels.get("odd") is None
-    assert any(row["key"] == "odd" for row in (*parsed.rows, *parsed.failures))
+    assert parsed.column("label") == {"a": "p", "b": "n"}
+    failure = parsed.failure
+    assert (failure["key"], failure["code"]) == ("odd", "E222")
+    assert failure["raw"] == 'odd,"x, y",,0.75'
+    assert exact(failure["instance"]) == {"key": "odd", "memo": "x, y"}
 
 
 @pytest.mark.parametrize("odd", ["a,1", "a,1,2,3", 'a,"1,2'])
@@ -211,7 +211,7 @@ def test_a_row_with_too_few_or_too_many_cells_costs_one_row(parse, odd):
     assert parsed.counts == (1, 1, 0)
     assert parsed.row["key"] == "first"
     assert parsed.failure["code"] == "E222"
-    assert json.loads(parsed.failure["raw"])["raw"] == odd
+    assert parsed.failure["raw"] == odd
     assert parsed.failure["message"] == "line 3: not as many cells as columns"
 
 

@@ -89,7 +89,8 @@ LARGE = [
             "forecast|20|3|key|text|respelt spaces",
             "embedding|8|2|field|small|unreadable errors",
             "gemini|8|1|sibling|text|errors",
-            "csv classes|20|6|field|zeros|errors missing",
+            "csv classes|20|6|field|zeros|errors missing unreadable",
+            "csv custom|30|9|key|zeros|errors missing unreadable duplicates",
             "csv regression|20|2|none|small|duplicates crlf",
             "csv forecast|20|4|field|text|mark",
         )

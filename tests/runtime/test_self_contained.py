@@ -18,14 +18,18 @@ from batchpredict.compiler import MAX_SOURCE_BYTES
 MAIN_JOB = ("split_dataset", "train_model", "parse_predictions", "evaluate_predictions", "gate")
 COMPONENTS = (
     *MAIN_JOB,
+    "check_batch_request",
     "fetch_bigquery_output",
     "join_predictions",
     "merge_retried",
     "merge_summaries",
     "parse_shards",
+    "prepare_instances",
     "publish_predictions",
+    "run_batch_prediction_job",
     "select_failed_instances",
     "split_shards",
+    "wait_batch_prediction_job",
 )
 PENGUINS = Path(__file__).parents[2] / "examples" / "penguins.csv"
 

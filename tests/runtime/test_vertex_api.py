@@ -4,7 +4,6 @@ Only the credentials are ours: google-auth reads the address of the metadata ser
 imported, which in this process was long ago. The whole pipeline tests the real ones.
 """
 
-import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,14 +31,6 @@ from batchpredict.runtime.vertex_api import (
     vertex_request,
     wait_for,
 )
-
-
-@pytest.fixture
-def services(vertex: LocalVertex, monkeypatch: pytest.MonkeyPatch) -> LocalVertex:
-    for name in ("HTTPS_PROXY", "https_proxy", "REQUESTS_CA_BUNDLE", "NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, vertex.environment[name])
-    monkeypatch.setattr(google.auth, "default", lambda scopes: (AnonymousCredentials(), scopes))
-    return vertex
 
 
 @pytest.mark.parametrize(
@@ -157,13 +148,16 @@ def test_a_get_is_not_repeated_for_ever(replies: Replies) -> None:
     assert len(replies.asked) == 6
 
 
-def test_refusals_that_are_accepted_are_told_by_their_error(replies: Replies) -> None:
+def test_refusals_that_are_accepted_are_told_by_their_error(
+    replies: Replies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
     replies.replies = [(404, b'{"error": {"code": 404}}'), (404, b"{}"), (204, b"")]
     url = f"{replies.url}/v1/x"
     assert google_request("GET", url, accepted=(404,)) == {"error": {"code": 404}}
     assert google_request("GET", url, accepted=(404,)) == {"error": {}}
     assert google_request("DELETE", url, accepted=(404,)) == {}
-    replies.replies = [(404, b"<html>")]
+    replies.replies = [(404, b"<html>")] * 6  # the page of some proxy: asked again
     with pytest.raises(RuntimeError, match=r"^E252 GET x answered 404 without JSON: '<html>'"):
         google_request("GET", url, accepted=(404,))
 
@@ -209,7 +203,7 @@ def test_a_reply_that_is_no_json_is_named(
 ) -> None:
     slept: list[int] = []
     monkeypatch.setattr("time.sleep", slept.append)
-    monkeypatch.setattr(requests.Response, "json", lambda _: json.loads("<html>"))
+    monkeypatch.setattr(requests.Response, "iter_content", lambda *_: iter([b"<html>"]))
     with pytest.raises(RuntimeError, match=r"^E252 .*without JSON"):
         vertex_request(LOCATION, "GET", f"projects/p/locations/{LOCATION}/models")
     assert slept == [0, 1, 2, 4, 8, 16]

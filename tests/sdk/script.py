@@ -54,9 +54,15 @@ def main(transport: str, template: str, dataset: str) -> None:
     endpoint: Any = aiplatform.Endpoint.list(filter=f'display_name="sdk-{transport}"')[0]
     instance = ["Torgersen", 39.1, 18.7, 181.0, 3750.0, "male", 2007.0]
     answer = endpoint.predict(instances=[instance, instance])
+    frame: Any = aiplatform.get_pipeline_df(pipeline="train-and-batch-predict")
+    [row] = frame[frame["run_name"] == job.name].to_dict("records")
     print(
         json.dumps(
             {
+                "row": {
+                    name: row[name]
+                    for name in ("pipeline_name", "param.input:target_column", "metric.accuracy")
+                },
                 "job_state": job.state.name,
                 "tasks": sorted(detail.task_name for detail in job.task_details),
                 "model": again.display_name,

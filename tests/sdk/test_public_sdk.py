@@ -39,4 +39,10 @@ def test_the_sdk_runs_the_pipeline_and_finds_its_results(
         "prediction.errors_stats-00000-of-00001",
         "prediction.results-00000-of-00001",
     ]
+    accuracy = seen["row"].pop("metric.accuracy")
+    assert 0.9 < accuracy <= 1.0
+    assert seen["row"] == {
+        "pipeline_name": "train-and-batch-predict",
+        "param.input:target_column": "species",
+    }
     assert seen["answer"] == ["Adelie", "Adelie"]

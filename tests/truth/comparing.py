@@ -109,7 +109,11 @@ def compare_unanswered(job: Job, found: list[dict[str, Any]]) -> list[str]:
     keyed = job.layout.named != "none"
 
     def name(key: str | None, instance: str) -> str | None:
-        return key if keyed else identity(instance)
+        if keyed:
+            return key
+        value = json.loads(instance) if job.layout.kind == "gemini" else None
+        # A line of the input holds the request that an output row shows.
+        return identity(json.dumps(value["request"]) if value and "request" in value else instance)
 
     return differing_counts(
         "unanswered inputs",
@@ -126,7 +130,8 @@ def compare_rows(job: Job, parsed: Parsed) -> list[str]:
     """Compare the predictions of a small job, in Python."""
     wanted, found = job.rows(), parsed.rows("predictions")
     for row in [*wanted, *found] if job.layout.csv else []:
-        row["instance"] = identity(row["instance"])  # the file has cells, no JSON
+        # The file has cells, no JSON.
+        row["instance"] = row["instance"] and identity(row["instance"])
     for row in found:
         row["note"] = row["note"] is not None
         row["extra"] = row["extra"] and json.loads(row["extra"])

@@ -3,15 +3,17 @@
 import csv
 import io
 import json
+import re
 from random import Random
 from typing import Any, NamedTuple
 
-from truth.custom import Made, low
+from truth.custom import Made, low, members, truth_value, vector
 from truth.spelling import SLOT, Number, Style, short_text
 
 TARGET = "is_good_\u00e9"
 CLASSES = ["b", "a c", 'it\'s, "1"_score']
 SPELT = Style(ascii=True)  # how the predictions are told, which are no JSON in the file
+JSON_MARK = "json "  # texts that begin so stand in their cell as JSON
 NAMES = ("Age", "city name", "Zip, code")
 
 
@@ -39,6 +41,20 @@ def quantiles(dice: Random) -> Made:
     return Made({**value, "quantile_values": [0.1, 0.5, 0.9]}, columns)
 
 
+def anything(dice: Random) -> Made:
+    """Make what a custom model predicts: mostly a name, which stands in its cell as it is."""
+    if dice.random() < 0.5:
+        text = f"{short_text(dice)}|{SLOT}"
+        spelt = json.dumps(text, ensure_ascii=False).replace(
+            "\\u001f", "\\u001F"
+        )  # as DuckDB does
+        return Made(Number(spelt), {"label": text})
+    if dice.random() < 0.1:
+        text = JSON_MARK + short_text(dice)
+        return Made(text, {"label": text})
+    return dice.choice([vector, members, truth_value, estimate])(dice)
+
+
 class Sheet(NamedTuple):
     """The columns of a CSV output; those of the prediction stand before ``inputs[at]``."""
 
@@ -50,9 +66,9 @@ class Sheet(NamedTuple):
         return csv_line([*self.inputs[: self.at], *self.predictions, *self.inputs[self.at :]])
 
 
-def make_sheet(form: str, key: str, dice: Random) -> Sheet:
-    """Choose the names and the order of the columns."""
-    inputs = dice.sample([key, *NAMES], len(NAMES) + 1)
+def make_sheet(form: str, key: str, beside: bool, dice: Random) -> Sheet:
+    """Choose the names and the order of the columns; ``beside`` the key are features or none."""
+    inputs = dice.sample([key, *NAMES], len(NAMES) + 1) if beside else [key]
     predictions = [f"predicted_{TARGET}"]
     if form == "csv classes":
         ending = dice.choice(["score", "scores"])
@@ -66,6 +82,21 @@ def prediction_cells(text: str) -> str:
     if "classes" in value:
         return ",".join(value["scores"])
     return str(value["value"]) if len(value) == 1 else csv_line([text])
+
+
+def custom_cell(text: str) -> str:
+    """Return the cell of a custom model's prediction: a number, JSON, or a text as it is."""
+    number = re.fullmatch(r'\{"value": ([^"\[{]*)\}', text)
+    if number:
+        return number[1]
+    plain = text.startswith('"') and not text.startswith(f'"{JSON_MARK}')
+    return csv_line([json.loads(text) if plain else text])
+
+
+def unreadable_cell(sheet: Sheet, dice: Random) -> str:
+    """Return cells that are no prediction."""
+    cells = [dice.choice(["", " ", "NaN", "-Infinity", "1e999"]) for _ in sheet.predictions]
+    return ",".join(cells)
 
 
 def csv_line(cells: list[str]) -> str:

@@ -119,7 +119,6 @@ def make_picks(layout: Layout, rng: np.random.Generator) -> Picks:
     """Choose what becomes of each row, and a number of 17 digits from 0.5 to 1 for each."""
     rate = 0.15 if layout.rows < 500 else 0.02 if layout.rows < 10_000 else 0.002
     bad = [rate * (name in layout.odd) for name in ("errors", "unreadable", "missing")]
-    bad[1] *= not layout.csv
     fates = rng.choice(4, size=layout.rows, p=[1 - sum(bad), *bad])
     digits = rng.integers(5 * 10**16 + 1, 10**17, size=layout.rows).tolist()
     return Picks(fates, [f"0.{number}" for number in digits])

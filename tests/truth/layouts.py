@@ -73,6 +73,7 @@ FORMS = {
     "gemini": Form("gemini", managed.gemini),
     "csv classes": Form("classification", csvs.classes, csv=True),
     "csv regression": Form("regression", csvs.estimate, csv=True),
+    "csv custom": Form("custom", csvs.anything, csv=True),
     "csv forecast": Form("forecast", csvs.quantiles, told=True, csv=True),
 }
 EXPLAINABLE = ("scalar", "class scores", "image classes", "table classes", "bounds")
@@ -133,9 +134,9 @@ class Layout:
     @property
     def named(self) -> str:
         """Where the output shows the keys, among the ways that this form has."""
-        if self.keys == "none" or not (self.csv or self.kind == "gemini"):
-            return self.keys
-        return "field" if self.csv else "sibling"
+        if self.csv:
+            return self.keys if self.keys in ("none", "key") else "field"
+        return "sibling" if self.kind == "gemini" and self.keys != "none" else self.keys
 
     def parameters(self) -> dict[str, object]:
         """Return the parameters of the component that this output needs."""

@@ -122,19 +122,24 @@ def make_csv(
     layout: Layout, dice: Random, _: Style, inputs: Inputs, picks: Picks, pool: list[Variant]
 ) -> Output:
     """Make the rows of an output in CSV, where all cells of the input are texts."""
-    name = layout.key_field if layout.named == "field" else "uid"
-    sheet = csvs.make_sheet(layout.form, name, dice)
+    name = {"field": layout.key_field, "key": "key"}.get(layout.named, "uid")
+    sheet = csvs.make_sheet(layout.form, name, layout.named != "key", dice)
     features = [csvs.feature_cells(dice) for _ in range(20)]
     texts = [json.loads(key) for key in inputs.quoted] if inputs.quoted else []
     keys = list(map(csvs.csv_cell, texts))
     names = [key[1:-1] for key in inputs.quoted]
     instances = laid_out([csvs.instance_text(row, sheet) for row in features], names)
-    cells = laid_out([csvs.prediction_cells(each.text) for each in pool], picks.slots)
-    inputs.lines[:] = instances
+    spelt = csvs.custom_cell if layout.kind == "custom" else csvs.prediction_cells
+    cells = laid_out([spelt(each.text) for each in pool], picks.slots)
+    broken = np.flatnonzero(picks.fates == UNREADABLE).tolist()
+    for at in broken:
+        cells[at] = csvs.unreadable_cell(sheet, dice)
+    if layout.named != "key":
+        inputs.lines[:] = instances
     rows = dealt(features, layout.rows)
     output = Output(
         lines=csvs.csv_lines(sheet, rows, keys, cells),
-        instances=list(instances),
+        instances=list(instances) if layout.named != "key" else [None] * layout.rows,
         texts=laid_out([each.text for each in pool], picks.slots),
         extras=[None] * layout.rows,
         noted=dealt([each.noted for each in pool], layout.rows),
@@ -146,6 +151,18 @@ def make_csv(
     output.beside["errors_1.csv"] = csvs.error_file(sheet, rows, keys, failed, text)
     for at in failed:
         output.failures[at] = Failure(inputs.keys[at], None, text, None, "errors_1.csv")
-    for at in np.flatnonzero(picks.fates != GOOD).tolist():
         output.lines[at] = ""
+    for at in np.flatnonzero(picks.fates == MISSING).tolist():
+        output.lines[at] = ""
+    for at in broken:
+        spoil_row(dice, sheet, inputs, output, at)
     return output
+
+
+def spoil_row(dice: Random, sheet: csvs.Sheet, inputs: Inputs, output: Output, at: int) -> None:
+    """Note a row whose cells are no prediction, or make it one with a cell too many or too few."""
+    key = inputs.keys[at]
+    if dice.random() < 0.5:
+        width = len(sheet.inputs) + len(sheet.predictions)
+        key, output.lines[at] = None, ",".join(["x"] * dice.choice([width - 1, width + 1]))
+    output.failures[at] = Failure(key, "E222", None, output.lines[at][:2000])

@@ -10,7 +10,12 @@ from batchpredict import __version__
 from batchpredict.errors import BatchpredictError
 from batchpredict.pipeline_files import unknown
 
-VERBS = {"run": "batchpredict.cli.run", "compile": "batchpredict.cli.compile"}
+VERBS = {
+    "run": "batchpredict.cli.run",
+    "compile": "batchpredict.cli.compile",
+    "check": "batchpredict.cli.check",
+    "local": "batchpredict.cli.local",
+}
 
 
 class _LateCommands(click.Group):
@@ -31,7 +36,8 @@ class _LateCommands(click.Group):
 def commands() -> None:
     """Batch prediction pipelines for Vertex AI that run unchanged on this machine.
 
-    Exit codes: 0 done, 1 the run or check failed, 2 usage, 3 environment, 130 interrupted.
+    Exit codes: 0 done, 1 the run or check failed, 2 usage, 3 environment, 4 the run took too long,
+    130 interrupted.
     """
 
 

@@ -21,7 +21,8 @@ from batchpredict.errors import RunError, UsageError
 def command(names: tuple[str, ...], check: bool, folder: Path) -> None:
     """Compile pipelines and components (all, or those in NAMES) to YAML.
 
-    Every step is checked to carry all that it names.
+    Every step is checked to carry all that it names, and batch prediction requests as far as
+    their inputs are constants.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # KFP and Google's packages warn about themselves
@@ -31,6 +32,7 @@ def command(names: tuple[str, ...], check: bool, folder: Path) -> None:
         if not check:
             for path in write_compiled(folder, files):
                 click.echo(f"written {path}")
+            _refuse_wrong_requests([folder / path for path in files])
             click.echo(f"{len(files)} compiled files in {folder} are current.")
             return
         if not folder.is_dir():
@@ -40,4 +42,20 @@ def command(names: tuple[str, ...], check: bool, folder: Path) -> None:
         click.echo(text, nl=False)
     if found:
         raise RunError("E122", f"{len(found)} compiled files differ; run `batchpredict compile`")
+    _refuse_wrong_requests([folder / path for path in files])
     click.echo(f"{len(files)} compiled files in {folder} are current.")
+
+
+def _refuse_wrong_requests(paths: list[Path]) -> None:
+    """Refuse constants that the service would refuse: this is the earliest moment to say so."""
+    from batchpredict.linting.findings import lint
+    from batchpredict.pipeline_files import read_pipeline
+
+    found = [
+        f"{path}: {it.where}: {it.code} {it.message}"
+        for path in paths
+        for it in lint(read_pipeline(str(path)).spec)
+        if it.code.startswith("E")
+    ]
+    if found:
+        raise RunError("E123", "; ".join(found))

@@ -16,20 +16,29 @@ INTERVAL = 0.1
 MARKS = {
     "SUCCEEDED": "OK",
     "FAILED": "FAIL",
-    "SKIPPED": "SKIP",
+    "SKIPPED": "CACHED",
     "NOT_TRIGGERED": "SKIP",
     "CANCELLED": "STOP",
     "RUNNING": "RUN",
     "PENDING": "wait",
 }
 UNDER_WAY = ("RUN", "wait")
+PASSED = ("OK", "CACHED", "KEPT")
 LINES_BELOW = 3  # the rest's number, the time, and the cursor
-COLOURS = {"OK": "green", "FAIL": "red", "SKIP": "yellow", "STOP": "red", "RUN": "cyan"}
+COLOURS = {
+    "OK": "green",
+    "CACHED": "green",
+    "KEPT": "green",
+    "FAIL": "red",
+    "SKIP": "yellow",
+    "STOP": "red",
+    "RUN": "cyan",
+}
 
 
-def mark_of(state: str) -> str:
-    """Return the short word for a state."""
-    return MARKS.get(state, state)
+def mark_of(step: "Step") -> str:
+    """Return the short word for what has become of a step."""
+    return "KEPT" if step.is_kept else MARKS.get(step.state, step.state)
 
 
 def follow(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
@@ -52,15 +61,15 @@ def _follow_plainly(read: Callable[[], "Sequence[Step]"], ended: Callable[[float
     while not over:
         over = ended(INTERVAL)
         for step in read():
-            if mark_of(step.state) not in UNDER_WAY and step.name not in shown:
+            if mark_of(step) not in UNDER_WAY and step.name not in shown:
                 shown.add(step.name)
                 click.echo(_line(step), err=True)
 
 
 def _line(step: "Step") -> str:
-    mark = mark_of(step.state)
-    seconds = f"{step.seconds:6.1f} s" if mark in ("OK", "FAIL", "STOP") else " " * 8
-    return f"{mark:<4} {seconds}  {title_of(step.name)}"
+    mark = mark_of(step)
+    seconds = f"{step.seconds:6.1f} s" if mark in ("OK", "FAIL", "STOP") else ""
+    return f"{f'{mark:<4} {seconds}':<13}  {title_of(step.name)}"
 
 
 def _follow_live(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
@@ -86,7 +95,7 @@ def visible(steps: "Sequence[Step]", rows: int) -> "list[Step]":
 
     Those that ended make room first, the failed ones last of them; then those that wait.
     """
-    ended = [step for step in steps if mark_of(step.state) not in UNDER_WAY]
+    ended = [step for step in steps if mark_of(step) not in UNDER_WAY]
     ended.sort(key=lambda step: step.state == "FAILED")
     gone = {step.name for step in ended[: max(0, len(steps) - rows)]}
     return [step for step in steps if step.name not in gone][: max(1, rows)]
@@ -98,8 +107,8 @@ def _table(steps: "Sequence[Step]", seconds: float, hidden: int = 0) -> Any:
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for step in steps:
-        mark = mark_of(step.state)
-        spent = f"{step.seconds:.1f} s" if step.seconds else ""
+        mark = mark_of(step)
+        spent = f"{step.seconds:.1f} s" if step.seconds and not step.origin else ""
         table.add_row(
             Text(mark, style=COLOURS.get(mark, "dim")), f"{spent:>8}", Text(title_of(step.name))
         )

@@ -6,14 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from batchpredict.local import LOCATION, PROJECT
+from batchpredict.local.bigquery.api import METHODS, BigQueryApi
+from batchpredict.local.faults import names
+from batchpredict.local.faults.over_grpc import FaultyCalls
+from batchpredict.local.faults.registry import Faults
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.network.certificates import Certificates
 from batchpredict.local.network.gateway import Gateway
 from batchpredict.local.network.grpcs import GrpcApi, start_grpc
-from batchpredict.local.network.http import HttpRequest, HttpResponse, json_response
 from batchpredict.local.network.metadata import MetadataServer, token_reply
 from batchpredict.local.network.proxy import ConnectProxy
 from batchpredict.local.network.rest import RestApi
+from batchpredict.local.network.router import Api, Router
 from batchpredict.local.network.rpcs import load_rpcs
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
 from batchpredict.local.serving.servers import ModelServers
@@ -30,6 +34,7 @@ def serve(
     certificates: Certificates,
     sandbox: Sandbox,
     settings: LocalSettings,
+    faults: Faults,
     log_line: Callable[[str], None],
     listeners: tuple[socket.socket, socket.socket],
     stack: contextlib.ExitStack,
@@ -43,29 +48,32 @@ def serve(
         certificates: What the TLS servers show.
         sandbox: Where steps and model servers run.
         settings: How the services run.
+        faults: What tests plan for calls; learns the names of the methods.
         log_line: Takes one line for each request.
         listeners: The proxy's and the plain HTTP socket of this machine; the sandbox has two more
             with the same port numbers in its own network.
         stack: Gets what is to be stopped at the end.
     """
     store = ObjectStore(home / "storage")
-    servers = ModelServers(
-        sandbox, store, environment, sockets=work, work=home / "logs" / "servers"
-    )
+    servers = ModelServers.of_session(home, work, environment, store, sandbox, settings)
+    bigquery = BigQueryApi(home / "bigquery", store)
+    stack.callback(bigquery.close)
     services = VertexServices(
-        home, store, sandbox, servers, environment, settings, work=work / "steps"
+        home, store, sandbox, servers, environment, settings, bigquery, work=work / "steps"
     )
+    stack.callback(services.close)
     rpcs = load_rpcs()
-    route = _router(RestApi(rpcs, services.call, services.operations.find), StorageApi(store))
-    gateway = Gateway(route, log_line)
+    faults.learn(names.method_names(rpcs, METHODS))
+    rest = RestApi(rpcs, services.call, services.operations.find)
+    gateway = Gateway(Router(_apis(rest, StorageApi(store), bigquery), faults), log_line)
     secure = listen_on_loopback()
     stack.callback(stop_listening, secure)
     gateway.listen_tls(secure, certificates)
-    server, grpc_port = start_grpc(
-        GrpcApi(rpcs, services.call, services.operations.find), certificates
-    )
+    calls = FaultyCalls(faults, services.call, services.operations.find)
+    server, grpc_port = start_grpc(GrpcApi(rpcs, calls.call, calls.operation), certificates)
     stack.callback(lambda: server.stop(None).wait(5))
-    proxy = ConnectProxy(secure.getsockname()[1], grpc_port, log_line)
+    https = gateway.over_tls(certificates)
+    proxy = ConnectProxy(secure.getsockname()[1], grpc_port, log_line, https)
     for proxied, plain in (listeners, *_pairs(sandbox.listeners)):
         proxy.listen(proxied)
         gateway.listen(plain)
@@ -77,21 +85,21 @@ def _pairs(inner: Sequence[socket.socket]) -> list[tuple[socket.socket, socket.s
     return [(inner[0], inner[1])] if inner else []
 
 
-def _router(rest: RestApi, storage: StorageApi) -> Callable[[HttpRequest], HttpResponse]:
+def _apis(rest: RestApi, storage: StorageApi, bigquery: BigQueryApi) -> list[Api]:
+    """Return the APIs over HTTP; the first that serves a request answers it."""
     metadata = MetadataServer(PROJECT, LOCATION)
-
-    def route(request: HttpRequest) -> HttpResponse:
-        host = request.base_url.rpartition("://")[2]
-        if metadata.serves(request):
-            return metadata.handle(request)
-        if host == "oauth2.googleapis.com":
-            return token_reply()
-        if storage.serves(request.path):
-            return storage.handle(request)
-        if request.path.startswith("/v1/") and "aiplatform" in host:
-            return rest.handle(request)
-        message = f"{request.method} {host}{request.path} is not emulated on this machine"
-        error = {"code": 501, "message": message, "status": "UNIMPLEMENTED"}
-        return json_response({"error": error}, 501)
-
-    return route
+    return [
+        Api(lambda _, it: metadata.serves(it), names.metadata_method, metadata.handle),
+        Api(
+            lambda host, _: host == "oauth2.googleapis.com",
+            lambda _: names.TOKEN,
+            lambda _: token_reply(),
+        ),
+        Api(lambda _, it: storage.serves(it.path), names.storage_method, storage.handle),
+        Api(lambda host, it: bigquery.serves(host, it.path), bigquery.method, bigquery.handle),
+        Api(
+            lambda host, it: it.path.startswith("/v1/") and "aiplatform" in host,
+            rest.method,
+            rest.handle,
+        ),
+    ]

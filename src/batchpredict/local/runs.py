@@ -8,19 +8,21 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
+from google.rpc import code_pb2
 
 from batchpredict import __version__
-from batchpredict.errors import EnvironmentFault, RunError
+from batchpredict.errors import BatchpredictError, EnvironmentFault, RunError, RunTooLong
 from batchpredict.local import LOCATION, PROJECT
 from batchpredict.local.files import write_whole
 from batchpredict.local.network.rpcs import protobuf
+from batchpredict.local.pipelines.features import check_platforms
 from batchpredict.local.pipelines.placeholders import plain_numbers
 from batchpredict.local.pipelines.states import State
 from batchpredict.local.session import LocalVertex
@@ -28,6 +30,7 @@ from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.vertex.errors import ServiceError
 from batchpredict.pipeline_files import CompiledPipeline
 
+ORIGINS = ("cached_run", "cached_task", "resumed")
 LATER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
 FULL = 64 * 1024
 BUCKET = "local-pipelines"
@@ -48,12 +51,9 @@ def import_file(vertex: LocalVertex, path: Path) -> str:
     target = vertex.store.path(uri)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(".partial")
-        try:
-            shutil.copyfile(path, partial)
-            os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+        with vertex.store.staging.staged() as staged:
+            shutil.copyfile(path, staged.path)
+            os.replace(staged.path, target)
     return uri
 
 
@@ -80,19 +80,27 @@ def start_run(
         },
     }
     try:
+        check_platforms(pipeline.platforms)
+    except ValueError as error:
+        raise _coded(str(error)) from error
+    try:
         job = json_format.ParseDict(content, types.PipelineJob.pb(types.PipelineJob()))
         request = types.CreatePipelineJobRequest(
             parent=PARENT, pipeline_job=types.PipelineJob.wrap(job)
         )
         created = vertex.services.pipelines.create_pipeline_job(request)
     except ServiceError as error:
-        coded = re.fullmatch(r"(E\d{3}) (.*)", error.message, re.DOTALL)
-        raise RunError(*(coded.groups() if coded else ("E341", error.message))) from error
+        raise _coded(error.message) from error
     except (json_format.ParseError, TypeError, ValueError) as error:
         raise RunError("E341", f"{pipeline.path} is not a compiled pipeline: {error}") from error
     folder = run_folder(vertex, created.name)
     (folder / "pipeline.yaml").write_text(pipeline.text)
     return str(created.name)
+
+
+def _coded(message: str) -> RunError:
+    found = re.fullmatch(r"(E\d{3}) (.*)", message, re.DOTALL)
+    return RunError(*(found.groups() if found else ("E341", message)))
 
 
 def run_folder(vertex: LocalVertex, job_name: str) -> Path:
@@ -111,6 +119,8 @@ class Step:
         error: One line, or "".
         artifacts: The output artifacts by name.
         taken: URIs of the input artifacts.
+        origin: Where the outputs were taken from when it did not run: ``cached_run`` and
+            ``cached_task``, or ``resumed`` when it ended well before the run was resumed.
     """
 
     name: str
@@ -119,6 +129,12 @@ class Step:
     error: str
     artifacts: Mapping[str, Any]
     taken: frozenset[str] = frozenset()
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it ended well before the run was resumed."""
+        return bool(self.origin.get("resumed"))
 
 
 def steps(job: Any) -> list[Step]:
@@ -137,8 +153,10 @@ def _step(detail: Any) -> Step:
         seconds = (end - detail.start_time).total_seconds()
     artifacts = {name: group.artifacts[0] for name, group in detail.outputs.items()}
     taken = frozenset(it.uri for group in detail.inputs.values() for it in group.artifacts)
-    state = State(detail.state).name
-    return Step(detail.task_name, state, seconds, detail.error.message, artifacts, taken)
+    state, error = State(detail.state).name, detail.error.message
+    metadata = dict(detail.execution.metadata or {})
+    origin = {name: metadata[name] for name in ORIGINS if name in metadata}
+    return Step(detail.task_name, state, seconds, error, artifacts, taken, origin)
 
 
 def outputs_of(job: Any, vertex: LocalVertex) -> Iterator[tuple[str, str, Any, Path]]:
@@ -170,6 +188,7 @@ def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) ->
                 "seconds": round(step.seconds, 3),
                 "error": step.error,
                 "parameters": vertex.services.pipelines.output_parameters(job.name, step.name),
+                **step.origin,
             }
             for step in steps(job)
         ],
@@ -190,11 +209,13 @@ def write_manifest(vertex: LocalVertex, pipeline: CompiledPipeline, job: Any) ->
     return path
 
 
-def fault_of(job: Any, home: Path) -> RunError | EnvironmentFault | None:
+def fault_of(job: Any, home: Path) -> BatchpredictError | None:
     """Return the error that a job ended with, or None when it succeeded."""
     if job.state.name == "PIPELINE_STATE_SUCCEEDED":
         return None
     message = job.error.message or f"the run ended as {job.state.name}"
+    if job.error.code == code_pb2.DEADLINE_EXCEEDED:
+        return RunTooLong("E363", message)
     # With no room for its log, a step cannot say so itself.
     if "No space left on device" in message or shutil.disk_usage(home).free < FULL:
         return EnvironmentFault("E303", f"the disk of {home} is full: {message}")

@@ -1,7 +1,7 @@
 """Vertex AI on this machine for as long as a ``with`` block lasts."""
 
 import contextlib
-import fcntl
+import gc
 import logging
 import os
 import shutil
@@ -9,29 +9,33 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from batchpredict.errors import EnvironmentFault
 from batchpredict.local import PROJECT
+from batchpredict.local.clock import SessionClock
+from batchpredict.local.faults.registry import Faults
+from batchpredict.local.home.folder import WORK_NOTE, WORK_PREFIX, lock_home, prepare_home
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.network.certificates import issue_certificates
 from batchpredict.local.network.environment import client_environment, scrubbed
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
+from batchpredict.local.recovery import recovery_notes
 from batchpredict.local.settings import LocalSettings
 
-WORK_PREFIX = "batchpredict-"
 LONGEST_FOLDER = 60  # a socket's whole path may have 107 bytes
 PRELOAD = (
+    "kfp.dsl.executor",
+    "duckdb",
     "google.cloud.aiplatform",
     "google.cloud.storage",
     "google_cloud_pipeline_components.container.v1.batch_prediction_job.remote_runner",
     "google_cloud_pipeline_components.container.v1.endpoint.deploy_model.remote_runner",
     "google_cloud_pipeline_components.container.v1.model.upload_model.remote_runner",
-    "kfp.dsl.executor",
-    "duckdb",
     "joblib",
     "sklearn.compose",
     "sklearn.ensemble",
@@ -49,7 +53,10 @@ PRELOAD = (
     "google.cloud.aiplatform.prediction.handler",
     "google.cloud.aiplatform.prediction.sklearn.predictor",
 )
-"""What the steps and servers import; never a module that a step runs with ``-m`` itself."""
+"""What the steps and servers import; never a module that a step runs with ``-m`` itself.
+
+First what every step needs: a step may start before the rest is loaded.
+"""
 
 
 @dataclass
@@ -62,6 +69,7 @@ class LocalVertex:
         services: The Vertex AI services, for calls inside this process.
         store: The Cloud Storage objects.
         sandbox: Where steps and model servers run; its ``notes`` say what is not available here.
+        faults: What tests plan for the calls of clients.
         start_seconds: How long it took until the services answered.
     """
 
@@ -70,7 +78,20 @@ class LocalVertex:
     services: Any
     store: Any
     sandbox: Sandbox
+    faults: Faults
     start_seconds: float
+
+    @property
+    def recovered(self) -> list[str]:
+        """One sentence for each thing that a killed session left, and that was put in order."""
+        resources = self.services.resources
+        ended = {**resources.ended, "bigquery": self.services.bigquery.interrupted}
+        return recovery_notes(ended, resources.halves, self.store.staging.abandoned)
+
+    @property
+    def clock(self) -> SessionClock:
+        """The time that schedules go by; a test can advance it."""
+        return self.services.clock  # type: ignore[no-any-return]
 
 
 @contextlib.contextmanager
@@ -92,51 +113,16 @@ def local_vertex(
     """
     started = time.monotonic()
     with contextlib.ExitStack() as stack:
-        home = _prepare_home(home)
-        stack.enter_context(_lock(home))
+        home = prepare_home(home)
+        stack.enter_context(lock_home(home))
         work = _work_folder(home)
         stack.callback(shutil.rmtree, work, ignore_errors=True)
         yield _start(home, work, settings, stack, started)
 
 
-def _prepare_home(home: Path) -> Path:
-    home = home.expanduser().resolve()
-    try:
-        for name in ("storage", "runs", "vertex", "logs"):
-            (home / name).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home) as probe:
-            probe.write(b"x" * 4096)
-    except OSError as error:
-        raise EnvironmentFault(
-            "E301",
-            f"cannot write to the home folder {home}: {error.strerror}; choose another "
-            "with --home",
-        ) from error
-    return home
-
-
-@contextlib.contextmanager
-def _lock(home: Path) -> Iterator[None]:
-    """Hold the home folder for this process; the system lets go of it when the process ends."""
-    with (home / "lock").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise EnvironmentFault(
-                "E302",
-                f"the home folder {home} is in use by process {file.read().strip()}; wait for it "
-                "or choose another with --home",
-            ) from error
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
 def _work_folder(home: Path) -> Path:
     """Make a folder with a path short enough for sockets; drop the one of a killed session."""
-    note = home / "work-folder"
+    note = home / WORK_NOTE
     if note.is_file():
         old = Path(note.read_text())
         if old.parent == Path(_temporary_folder()) and old.name.startswith(WORK_PREFIX):
@@ -156,16 +142,17 @@ class _RequestLog:
     """One line for each request and each connection, for people and for tests."""
 
     def __init__(self, path: Path) -> None:
-        self._file: IO[str] = path.open("w", buffering=1)
-        self._lock = threading.Lock()
+        path.write_bytes(b"")
+        # Each line is one call of the system, so that no request waits for another's.
+        self._file = path.open("ab", buffering=0)
 
     def write(self, line: str) -> None:
-        with self._lock, contextlib.suppress(ValueError, OSError):  # closed, or the disk is full
-            self._file.write(f"{time.strftime('%H:%M:%S')} {line}\n")
+        text = f"{time.strftime('%H:%M:%S')} {line}\n"
+        with contextlib.suppress(ValueError, OSError):  # closed, or the disk is full
+            self._file.write(text.encode(errors="replace"))
 
     def close(self) -> None:
-        with self._lock:
-            self._file.close()
+        self._file.close()
 
 
 def _start(
@@ -189,6 +176,7 @@ def _start(
         project=PROJECT,
     )
     environment = {**scrubbed(), **redirect}
+    loading = _load_services()
     sandbox = Sandbox.start(
         store=home / "storage",
         work=work,
@@ -202,9 +190,10 @@ def _start(
     requests = _RequestLog(home / "logs" / "requests.log")
     stack.callback(requests.close)
 
-    # Imported only now: this takes a second, in which the sandbox loads its packages.
+    loading()
     from batchpredict.local.assembly import serve
 
+    faults = Faults()
     services, store = serve(
         home,
         work,
@@ -212,16 +201,44 @@ def _start(
         certificates,
         sandbox,
         settings,
+        faults,
         requests.write,
         (proxy, plain),
         stack,
     )
+    stack.callback(faults.clear)  # calls that are held go on
     seconds = time.monotonic() - started
-    return LocalVertex(home, redirect, services, store, sandbox, seconds)
+    return LocalVertex(home, redirect, services, store, sandbox, faults, seconds)
+
+
+def _load_services() -> Callable[[], None]:
+    """Import the services, which takes a second, while the sandbox starts.
+
+    Returns:
+        What waits for it. Until then nothing is collected: nothing that is imported is garbage.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    loading = threading.Thread(
+        target=import_module, args=("batchpredict.local.assembly",), daemon=True
+    )
+    loading.start()
+
+    def wait() -> None:
+        loading.join()
+        if was_enabled:
+            gc.enable()
+
+    return wait
 
 
 def _listener(stack: contextlib.ExitStack, port: int = 0) -> socket.socket:
-    listener = listen_on_loopback(port)
+    try:
+        listener = listen_on_loopback(port)
+    except OSError as error:
+        raise EnvironmentFault(
+            "E306", f"port {port} cannot be used: {error.strerror}; give another, or none"
+        ) from error
     stack.callback(stop_listening, listener)
     return listener
 

@@ -149,32 +149,34 @@ def as_member(con: "duckdb.DuckDBPyConnection", name: str, kinds: set[str]) -> s
     return column if "NULL" in kinds else f"coalesce({column}, '')"
 
 
-def spell_instances(con: "duckdb.DuckDBPyConnection", query: str, table: str) -> None:
-    """Write row numbers and digests of canonical instances into a table.
-
-    The digest keeps what is compared small, as an instance may hold an image.
+def spell_instances(
+    con: "duckdb.DuckDBPyConnection", query: str, table: str, digests: bool = True
+) -> None:
+    """Write row numbers and canonical instances into a table.
 
     Args:
         con: The scratch database.
-        query: Gives row numbers and instances.
+        query: Gives row numbers and JSON texts.
         table: The table to make.
+        digests: Whether to write a digest instead, which is small: an instance may hold an image.
     """
     import hashlib
 
     con.execute(f"CREATE TABLE {table} (n BIGINT, k VARCHAR)")
     spell = canonical_speller()
-    digests: list[list[str | None]] = []
+    found: list[list[str | None]] = []
     # A reading of its own, or else each insert would end it. Few rows at a time: they may be long.
     with con.cursor() as reading:
         reading.execute(query)
         while rows := reading.fetchmany(1000):
             for n, text in rows:
-                digest = text and hashlib.sha256(spell(text).encode()).hexdigest()
-                digests.append([str(n), digest])
-            if len(digests) >= 100_000:
-                insert_rows(con, table, digests)
-                digests = []
-    insert_rows(con, table, digests)
+                spelt = text and spell(text)
+                digest = spelt and hashlib.sha256(spelt.encode()).hexdigest()
+                found.append([str(n), digest if digests else spelt])
+            if len(found) >= 100_000:
+                insert_rows(con, table, found)
+                found = []
+    insert_rows(con, table, found)
 
 
 def pair_rows(con: "duckdb.DuckDBPyConnection", matched_by: str) -> int:

@@ -23,8 +23,12 @@ def match_by_key(con: "duckdb.DuckDBPyConnection", key: str, lines: bool) -> int
     Raises:
         ValueError: E261, which row of a key has which of its predictions nobody can tell.
     """
-    text = f"CAST({sql_name(key)} AS VARCHAR)"
-    con.execute(f"CREATE VIEW input_keys AS SELECT rowid AS n, {text} AS k FROM input")
+    column, kind = sql_name(key), column_types(con, "input")[key]
+    if kind.startswith(("STRUCT(", "MAP(")) or kind.endswith("]"):
+        match_nested(con, column)
+    else:
+        text = f"CAST({column} AS VARCHAR)"
+        con.execute(f"CREATE VIEW input_keys AS SELECT rowid AS n, {text} AS k FROM input")
     check_told_apart(con)
     find_doubts(con, lines)
     con.execute(
@@ -32,6 +36,18 @@ def match_by_key(con: "duckdb.DuckDBPyConnection", key: str, lines: bool) -> int
         "WHERE k IS NULL OR k NOT IN (SELECT k FROM doubts)"
     )
     return count_rows(con, "doubts")
+
+
+def match_nested(con: "duckdb.DuckDBPyConnection", key: str) -> None:
+    """Number keys that are lists or objects, spelt as one text for each meaning, on both sides.
+
+    Args:
+        con: The scratch database, with ``input`` and ``given``; gets ``input_keys``.
+        key: What SQL calls the column of ``input``.
+    """
+    spell_instances(con, f"SELECT rowid, to_json({key})::VARCHAR FROM input", "input_keys", False)
+    spell_instances(con, "SELECT rowid, k FROM given", "spelt_keys", False)
+    con.execute("UPDATE given SET k = s.k FROM spelt_keys s WHERE s.n = given.rowid")
 
 
 def check_told_apart(con: "duckdb.DuckDBPyConnection") -> None:

@@ -5,7 +5,7 @@ attempt (BigQuery keeps them for about six months) and takes its result. The fil
 table beside the destination, and from there one statement, or one transaction, changes the
 destination: a reader sees all of it or nothing.
 
-Only tried against a stand-in for the REST API, never against Google.
+Only tried with the BigQuery of ``batchpredict.local``, never with Google's.
 """
 
 from typing import Any

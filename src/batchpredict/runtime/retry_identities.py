@@ -35,14 +35,14 @@ def echo_speller(
 
     Args:
         con: The scratch database.
-        queries: SQL that gives the ``instance`` of output rows; one of them shows the form.
+        queries: SQL that gives the ``instance`` of output rows; the first with any shows the form.
         kind: Kind of the result.
         key_field: A field that the model did not get.
         fields: Fields that the model got; all but ``key_field`` when empty.
     """
-    some = (f"SELECT instance FROM ({q}) WHERE instance IS NOT NULL LIMIT 1" for q in queries)
-    shown = next(filter(None, (con.execute(query).fetchone() for query in some)), None)
-    echo = echo_form(shown[0] if shown else None)
+    some = (f"SELECT instance FROM ({q}) WHERE instance IS NOT NULL LIMIT 50" for q in queries)
+    shown = next(filter(None, (con.execute(query).fetchall() for query in some)), [])
+    echo = echo_form([text for (text,) in shown])
 
     def spell(text: str) -> str:
         if kind == "gemini":

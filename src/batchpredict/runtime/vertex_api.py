@@ -75,37 +75,76 @@ def google_request(
                 return content
             if content is not None and status in accepted:
                 return {"error": {}, **content}
-            if not may_pass(status, content):
+            strange = content is None and status not in (401, 403)  # some proxy's page
+            if not (strange or may_pass(status, content)):
                 break
     raise RuntimeError(f"E252 {asked[:300]} {reason[:1000]}")
 
 
 def send_request(
-    session: Any, verb: str, url: str, body: "dict[str, Any] | None"
+    session: Any,
+    verb: str,
+    url: str,
+    body: "dict[str, Any] | None",
+    timeout: tuple[int, int] = (30, 600),
 ) -> "tuple[int, dict[str, Any] | None, str]":
     """Send a request once; a redirection is not followed, which would carry the token elsewhere.
+
+    Args:
+        session: From ``google_session``.
+        verb: As for ``google_request``, like ``url`` and ``body``.
+        url: Where to.
+        body: JSON object to send.
+        timeout: Seconds to connect, and to wait for a part of the reply.
 
     Returns:
         The status, 0 for none; the JSON object of the reply, None when it has none; and what the
         service said, for a message.
     """
+    import json
+
     import google.auth.exceptions
     import requests
 
     try:
-        reply = session.request(verb, url, json=body, timeout=(30, 600), allow_redirects=False)
+        options = {"json": body, "timeout": timeout, "allow_redirects": False, "stream": True}
+        reply = session.request(verb, url, **options)
+        text = body_within(reply, 2 * timeout[1])
     except google.auth.exceptions.RefreshError as error:
         return 401, None, f"was not answered: {error}"
     except (requests.RequestException, google.auth.exceptions.GoogleAuthError) as error:
         return 0, None, f"was not answered: {type(error).__name__}: {error}"
     status = int(reply.status_code)
     try:
-        content = {} if verb == "DELETE" and not reply.content else reply.json()
+        content = {} if verb == "DELETE" and not text else json.loads(text)
         told = content.get("error", {})
     except (ValueError, AttributeError):
-        return status, None, f"answered {status} without JSON: {reply.text[:200]!r}"
+        return (
+            status,
+            None,
+            f"answered {status} without JSON: {text[:200].decode(errors='replace')!r}",
+        )
     message = told.get("message", told) if isinstance(told, dict) else told
     return status, content, f"answered {status}: {message}"
+
+
+def body_within(reply: Any, seconds: float) -> bytes:
+    """Return the body of a reply; one that comes in drips for too long is none.
+
+    Raises:
+        requests.ReadTimeout: It took longer than ``seconds``.
+    """
+    import time
+
+    import requests
+
+    end = time.perf_counter() + seconds
+    pieces = []
+    for piece in reply.iter_content(1 << 16):
+        pieces.append(piece)
+        if time.perf_counter() > end:
+            raise requests.ReadTimeout(f"the reply took longer than {seconds:.0f} s")
+    return b"".join(pieces)
 
 
 def may_pass(status: int, content: "dict[str, Any] | None") -> bool:

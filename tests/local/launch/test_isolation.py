@@ -87,7 +87,8 @@ def test_host_root_is_untouched(start: Start, tmp_path: Path) -> None:
 def test_only_the_processes_inside_are_seen(start: Start, tmp_path: Path) -> None:
     code = "import os; print([p for p in os.listdir('/proc') if p.isdigit()], os.getuid())"
     out = run(start(), tmp_path, "python3", "-c", code)[1]
-    assert out == f"['1', '2'] {os.getuid()}\n"
+    first, loader, command = "123"
+    assert out == f"{[first, loader, command]} {os.getuid()}\n"
 
 
 def test_orphans_are_reaped(start: Start, tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ from pathlib import Path
 from batchpredict.local.launch.sandbox import Sandbox
 folder, isolate = sys.argv[1:]
 folder = Path(folder)
-Sandbox.start(
+kept = Sandbox.start(
     store=folder / "s", work=folder / "w", env={"PYTHONPATH": str(folder)},
     preload=["busy"], isolate=isolate == "yes",
 )
@@ -176,17 +176,28 @@ def module(folder: Path, name: str, text: str) -> dict[str, str]:
     return {**ENV, "PYTHONPATH": str(folder)}
 
 
-def test_commands_wait_for_the_preload(start: Start, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "gate")
+@pytest.mark.parametrize("isolate", [True, False])
+def test_commands_start_cold_while_the_modules_load(
+    start: Start, tmp_path: Path, isolate: bool
+) -> None:
+    for name in ("gate", "end"):
+        os.mkfifo(tmp_path / name)
     env = module(tmp_path, "slow", f"open({str(tmp_path / 'gate')!r}).read()")
-    sandbox = start(env=env, preload=["slow"])
+    sandbox = start(env=env, preload=["slow"], isolate=isolate)
     code = "import sys; print('slow' in sys.modules)"
-    command = sandbox.spawn(["python3", "-c", code], env=env, cwd=tmp_path, log=tmp_path / "log")
-    assert command.poll() is None
+    log = tmp_path / "log"
+    cold = sandbox.spawn(["python3", "-c", code], env=env, cwd=tmp_path, log=log)
+    assert cold.wait(PATIENCE_S) == 0
+    waits = ["sh", "-c", f"cat '{tmp_path}/end'; exit 7"]
+    early = sandbox.spawn(waits, env=env, cwd=tmp_path, log=log)
     (tmp_path / "gate").write_text("go")
     assert sandbox.wait_ready() == sandbox.wait_ready() > 0
-    assert command.wait(PATIENCE_S) == 0
-    assert (tmp_path / "log").read_text() == "True\n"
+    warm = sandbox.spawn(["python3", "-c", code], env=env, cwd=tmp_path, log=log)
+    assert warm.wait(PATIENCE_S) == 0
+    assert early.poll() is None
+    (tmp_path / "end").write_text("and so\n")
+    assert early.wait(PATIENCE_S) == 7
+    assert log.read_text() == "False\nTrue\nand so\n"
 
 
 def test_preload_sees_only_its_own_environment(
@@ -205,7 +216,7 @@ def test_close_during_the_preload(start: Start, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "gate")
     env = module(tmp_path, "slow", f"open({str(tmp_path / 'gate')!r}).read()")
     sandbox = start(env=env, preload=["slow"])
-    command = sandbox.spawn(["true"], env=ENV, cwd=tmp_path, log=tmp_path / "log")
+    command = sandbox.spawn(["sleep", "99"], env=ENV, cwd=tmp_path, log=tmp_path / "log")
     begin = time.monotonic()
     sandbox.close()
     assert time.monotonic() - begin < 5

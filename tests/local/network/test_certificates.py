@@ -94,10 +94,10 @@ def test_the_key_of_the_authority_is_in_no_file(paths: Certificates, tmp_path: P
     assert key.public_key() != authority.public_key()
 
 
-def test_the_authority_lives_for_a_week_and_signs_no_other(paths: Certificates) -> None:
+def test_the_authority_lives_for_three_months_and_signs_no_other(paths: Certificates) -> None:
     authority = x509.load_pem_x509_certificate(paths.authority.read_bytes())
     lifetime = authority.not_valid_after_utc - authority.not_valid_before_utc
-    assert lifetime < datetime.timedelta(days=8)
+    assert lifetime < datetime.timedelta(days=91)
     constraints = authority.extensions.get_extension_for_class(x509.BasicConstraints).value
     assert constraints.path_length == 0
 

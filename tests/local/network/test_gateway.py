@@ -12,7 +12,12 @@ import pytest
 
 from batchpredict.local.network.certificates import Certificates, issue_certificates
 from batchpredict.local.network.gateway import Gateway
-from batchpredict.local.network.http import HttpRequest, HttpResponse, json_response
+from batchpredict.local.network.http import (
+    ConnectionBrokenError,
+    HttpRequest,
+    HttpResponse,
+    json_response,
+)
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
 
 TIMEOUT = 20.0
@@ -235,7 +240,30 @@ def test_a_client_that_does_not_know_it_refuses(
 def test_one_bad_greeting_does_not_end_the_service(
     secure: Callable[[ssl.SSLContext], str], certificates: Certificates, listener: socket.socket
 ) -> None:
-    with suppress(ConnectionResetError):
+    with suppress(OSError):  # reset at one moment or another
         assert b"HTTP" not in send_raw(listener.getsockname()[1], b"GET / HTTP/1.1\r\n\r\n")
     context = ssl.create_default_context(cafile=str(certificates.authority))
     assert secure(context).startswith("HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(("cut", "expected"), [(None, b"0123456789"), (4, b"0123"), (0, b"")])
+def test_a_reply_that_is_cut_ends_the_connection(
+    listener: socket.socket, cut: int | None, expected: bytes
+) -> None:
+    Gateway(lambda _: HttpResponse(200, b"0123456789", cut=cut), print).listen(listener)
+    following = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    replies = send_raw(listener.getsockname()[1], following * 2)
+    assert replies.count(b"Content-Length: 10\r\n") == (2 if cut is None else 1)
+    assert replies.endswith(b"\r\n\r\n" + expected)
+
+
+def test_a_service_may_end_the_connection_without_a_reply(
+    listener: socket.socket, lines: list[str]
+) -> None:
+    def break_off(_: HttpRequest) -> HttpResponse:
+        raise ConnectionBrokenError
+
+    Gateway(break_off, lines.append).listen(listener)
+    request = b"GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert send_raw(listener.getsockname()[1], request * 2) == b""
+    assert lines == ["GET localhost/x"]

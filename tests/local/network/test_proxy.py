@@ -79,7 +79,7 @@ def connect_head(target: str) -> bytes:
         "evil-storage.googleapis.com:443",
         "evil.com/.aiplatform.googleapis.com:443",
         "xaiplatform.googleapis.com:443",
-        "bigquery.googleapis.com:443",
+        "pubsub.googleapis.com:443",
         f"{HOST}:80",
         "storage.googleapis.com:22",
         "storage.googleapis.com",

@@ -113,13 +113,15 @@ def test_what_google_s_client_sends_is_found_again(path: str) -> None:
         assert protobuf(seen[0][1]) == message
 
 
-def test_the_surface_is_that_of_the_five_services() -> None:
+def test_the_surface_is_that_of_the_services() -> None:
     assert {rpc.service for rpc in RPCS.values()} == {
         "ModelService",
         "JobService",
         "EndpointService",
         "PredictionService",
         "PipelineService",
+        "ScheduleService",
+        "MetadataService",
     }
     assert len(WITH_RULES) > 80
     without = {rpc.method for rpc in RPCS.values() if not rpc.rules}

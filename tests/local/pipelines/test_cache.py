@@ -155,6 +155,30 @@ def test_what_cannot_be_looked_at_makes_it_run(run_pipeline: Run, put: Run, uri:
     assert found == [RAN, RAN]
 
 
+@dsl.component(base_image=IMAGE)
+def refuse_bigquery(uri: str) -> str:
+    """Look at a text and no further."""
+    if uri.startswith("bq://"):
+        raise ValueError("BigQuery is not read here")
+    return uri
+
+
+@dsl.component(base_image=IMAGE)
+def query() -> str:
+    return "SELECT 1 FROM bq://project.dataset.table"
+
+
+def test_a_step_is_taken_when_its_source_only_looks_for_bigquery(run_pipeline: Run) -> None:
+    @dsl.pipeline(name="looking")
+    def looking() -> None:
+        refuse_bigquery(uri="x")
+        query()
+
+    run_pipeline(looking)
+    job = run_pipeline(looking)
+    assert (state(job, "refuse-bigquery"), state(job, "query")) == (TAKEN, RAN)
+
+
 @pytest.mark.parametrize("is_deleted", [False, True], ids=["changed", "deleted"])
 def test_outputs_that_are_not_as_they_were_are_made_again(
     run_pipeline: Run, vertex: LocalVertex, is_deleted: bool

@@ -202,3 +202,17 @@ def test_a_constant_of_a_task(value: Any, wanted: Any) -> None:
 )
 def test_whole_numbers_are_integers(value: Any, wanted: str) -> None:
     assert repr(plain_numbers(value)) == wanted
+
+
+def test_texts_of_the_pipeline_may_hold_the_executor_input_of_their_task() -> None:
+    """So does Google's component for custom jobs; a value that came in is never resolved."""
+    pools = resolve_constant([{"args": ["{{$.json_escape[1]}}"]}], {}, {})
+    values = {"pools": pools, "given": ["{{$.json_escape[1]}}", "{{$}}"]}
+    executor_input = {"inputs": {"parameterValues": values}}
+    command = [
+        "{{$.inputs.parameters['pools']}}",
+        "{{$.inputs.parameters['given']}}",
+    ]
+    resolved, kept = resolve_command(command, executor_input, {})
+    assert json.loads(json.loads(resolved)[0]["args"][0]) == executor_input
+    assert json.loads(kept) == values["given"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from batchpredict.local.serving.connections import Connections
+from batchpredict.local.serving.connections import Connections, unix_socket
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
@@ -68,7 +68,7 @@ def ask(connections: Connections, body: bytes = b"x", timeout: float = 30) -> tu
 
 
 def test_a_connection_is_used_again(server: _Server, path: Path) -> None:
-    connections = Connections(path)
+    connections = Connections(unix_socket(path))
     bodies = [b"a", b"", b"bad", b"x" * 1_000_000]
     found = [ask(connections, body) for body in bodies]
     assert found == [(200, b"a"), (200, b""), (500, b"bad"), (200, bodies[-1])]
@@ -81,13 +81,13 @@ def test_a_connection_that_the_server_closed_is_made_anew(
     server: _Server, path: Path, announces: bool
 ) -> None:
     server.lasts, server.announces = False, announces
-    connections = Connections(path)
+    connections = Connections(unix_socket(path))
     assert [ask(connections) for _ in range(3)] == [(200, b"x")] * 3
     assert server.connections == 3
 
 
 def test_each_thread_has_a_connection_while_it_asks(server: _Server, path: Path) -> None:
-    connections = Connections(path)
+    connections = Connections(unix_socket(path))
     bodies = [str(number).encode() for number in range(200)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda body: ask(connections, body), bodies))
@@ -97,7 +97,7 @@ def test_each_thread_has_a_connection_while_it_asks(server: _Server, path: Path)
 
 
 def test_a_reply_that_is_late_is_not_taken_for_the_next(server: _Server, path: Path) -> None:
-    connections = Connections(path)
+    connections = Connections(unix_socket(path))
     ask(connections)
     server.delay = threading.Event()
     with pytest.raises(TimeoutError):
@@ -109,7 +109,7 @@ def test_a_reply_that_is_late_is_not_taken_for_the_next(server: _Server, path: P
 
 def test_a_server_that_is_not_there(path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
-        ask(Connections(path))
+        ask(Connections(unix_socket(path)))
 
 
 def test_what_is_not_http(path: Path) -> None:
@@ -121,5 +121,5 @@ def test_what_is_not_http(path: Path) -> None:
     with socketserver.ThreadingUnixStreamServer(str(path), Nonsense) as other:
         threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
         with pytest.raises(http.client.HTTPException):
-            ask(Connections(path))
+            ask(Connections(unix_socket(path)))
         other.shutdown()

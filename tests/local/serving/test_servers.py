@@ -1,7 +1,6 @@
 """Model servers: started once, started again, and what is said when they do not start."""
 
 import json
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,6 @@ from google.cloud.aiplatform_v1 import types
 from sklearn.linear_model import LinearRegression
 
 from batchpredict.images import SKLEARN_SERVING
-from batchpredict.local.launch.process import Process
-from batchpredict.local.network.environment import scrubbed
 from batchpredict.local.serving.servers import ModelServers
 from batchpredict.local.session import LocalVertex
 from batchpredict.local.vertex.errors import ServiceError
@@ -24,30 +21,9 @@ TIMEOUT = 120.0
 ASK = json.dumps({"instances": [[1.0]]}).encode()
 
 
-class Counting:
-    """The session's sandbox, with the processes that it started."""
-
-    def __init__(self, vertex: LocalVertex) -> None:
-        self._sandbox = vertex.sandbox
-        self.started: list[Process] = []
-
-    def spawn(self, *arguments: Any, **options: Any) -> Process:
-        self.started.append(self._sandbox.spawn(*arguments, **options))
-        return self.started[-1]
-
-
 @pytest.fixture
-def sandbox(vertex: LocalVertex) -> Counting:
-    return Counting(vertex)
-
-
-@pytest.fixture
-def servers(vertex: LocalVertex, sandbox: Counting, tmp_path: Path) -> ModelServers:
-    environment = {**scrubbed(), **vertex.environment}
-    session = Path(vertex.environment["SSL_CERT_FILE"]).parent
-    sockets = Path(tempfile.mkdtemp(dir=session))
-    counting: Any = sandbox
-    return ModelServers(counting, vertex.store, environment, sockets=sockets, work=tmp_path)
+def servers(serve: Callable[..., ModelServers]) -> ModelServers:
+    return serve()
 
 
 @pytest.fixture
@@ -87,7 +63,7 @@ def refusal(servers: ModelServers, model: Any) -> str:
 
 
 def test_a_server_is_started_for_the_first_request_only(
-    servers: ModelServers, sandbox: Counting, make: Callable[..., Any]
+    servers: ModelServers, sandbox: Any, make: Callable[..., Any]
 ) -> None:
     model = make(3.0)
     assert [predict(servers, model) for _ in range(3)] == pytest.approx([3.0] * 3)
@@ -95,7 +71,7 @@ def test_a_server_is_started_for_the_first_request_only(
 
 
 def test_a_server_that_was_killed_is_started_again(
-    servers: ModelServers, sandbox: Counting, make: Callable[..., Any]
+    servers: ModelServers, sandbox: Any, make: Callable[..., Any]
 ) -> None:
     model = make()
     predict(servers, model)
@@ -106,7 +82,7 @@ def test_a_server_that_was_killed_is_started_again(
 
 
 def test_threads_that_ask_at_once_share_one_server(
-    servers: ModelServers, sandbox: Counting, make: Callable[..., Any]
+    servers: ModelServers, sandbox: Any, make: Callable[..., Any]
 ) -> None:
     model, together, found = make(), threading.Barrier(4), list[float]()
 
@@ -171,3 +147,12 @@ def test_a_folder_without_a_model_is_said_to_be_the_cause(
     model.artifact_uri += "-elsewhere"
     message = refusal(servers, model)
     assert "model.joblib" in message
+
+
+def test_a_model_of_a_prebuilt_image_needs_files(
+    servers: ModelServers, make: Callable[..., Any]
+) -> None:
+    model = make()
+    model.artifact_uri = ""
+    message = refusal(servers, model)
+    assert message.startswith(f"E333 the image {SKLEARN_SERVING} needs the model's files: ")

@@ -282,14 +282,13 @@ def test_staged_data_that_was_tampered_with(store):
     assert store.names("bkt") == []
 
 
-def test_abandoned_uploads_are_removed(store):
-    old, new = store.root / ".staging/old", store.root / ".staging/new"
-    for path in (old, new):
-        path.write_text("half")
-    os.utime(old, (1, 1))
-    ObjectStore(store.root)
-    assert not old.exists()
-    assert new.exists()
+def test_abandoned_uploads_are_removed_and_counted(store):
+    """No session knows any more which upload they belong to."""
+    for name in ("old", "new"):
+        store.staging.begin().write(name.encode())
+    assert store.staging.abandoned == 0
+    assert ObjectStore(store.root).staging.abandoned == 2
+    assert not list((store.root / ".staging").iterdir())
 
 
 def test_delete_keeps_folders_that_are_in_use(store):

@@ -144,3 +144,16 @@ def test_a_mask_with_an_unknown_field_is_refused(path: str) -> None:
     with pytest.raises(ServiceError, match="read_mask") as caught:
         listed(read_mask={"paths": [path]})
     assert caught.value.status == "INVALID_ARGUMENT"
+
+
+def test_a_mask_reaches_into_a_pipeline() -> None:
+    spec = {"pipelineInfo": {"name": "p"}, "root": {"dag": {}}}
+    job = types.PipelineJob(name="p/1", pipeline_spec=spec, display_name="d")
+    mask = {"paths": ["name", "pipeline_spec.pipeline_info", "job_detail.pipeline_context"]}
+    [cut], _ = select([job], types.ListPipelineJobsRequest(read_mask=mask))
+    assert cut == types.PipelineJob(name="p/1", pipeline_spec={"pipelineInfo": {"name": "p"}})
+    with pytest.raises(ServiceError, match="read_mask"):
+        select(
+            [job],
+            types.ListPipelineJobsRequest(read_mask={"paths": ["pipeline_spec.a.b"]}),
+        )

@@ -11,18 +11,21 @@ NOTHING = {"list": False, "names": [], "texts": False}
 
 
 @pytest.mark.parametrize(
-    ("instance", "form"),
+    ("instances", "form"),
     [
-        (None, {}),
-        ("5", {}),
-        ("{}", {}),
-        ("[1]", {"list": True}),
-        ('{"a": 1, "b": "x"}', {"names": ["a", "b"]}),
-        ('{"a": "1"}', {"names": ["a"], "texts": True}),
+        ([], {}),
+        (["5"], {}),
+        (["{}"], {}),
+        (["[1]", "[2]"], {"list": True}),
+        (['{"a": 1, "b": "x"}'], {"names": ["a", "b"]}),
+        (['{"a": "1"}'], {"names": ["a"], "texts": True}),
+        (['{"a": "1", "b": ""}', '{"b": "2", "a": ""}'], {"names": ["a", "b"], "texts": True}),
+        (['{"a": "1"}', '{"a": "1", "b": "2"}'], {"texts": True}),
+        (['{"a": "1"}', '{"a": 1}'], {"names": ["a"]}),
     ],
 )
-def test_the_form_is_told_from_one_instance(instance, form):
-    assert echo_form(instance) == {**NOTHING, **form}
+def test_the_form_is_told_from_some_instances(instances, form):
+    assert echo_form(instances) == {**NOTHING, **form}
 
 
 @pytest.mark.parametrize(

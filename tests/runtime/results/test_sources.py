@@ -80,7 +80,7 @@ def test_files_keep_their_order_and_names(bring):
     names = [f"predictions_{n}.csv" for n in range(1, 9)]
     paths = bring({name: f"{HEAD}{name},1\n" for name in names})
     assert [path.name for path in paths] == names
-    keys = [json.loads(path.read_text())["instance"]["key"] for path in paths]
+    keys = [json.loads(path.read_text())["key"] for path in paths]
     assert keys == names
 
 

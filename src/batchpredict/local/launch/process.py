@@ -68,6 +68,19 @@ class Process:
         """Sends SIGKILL to the process group of the command."""
         self._send(signal.SIGKILL)
 
+    def stop(self, grace: float = 5.0) -> int:
+        """Ends the command: asks it first, and kills it after ``grace`` seconds.
+
+        Returns:
+            The exit code, as :meth:`wait` has it.
+        """
+        self.terminate()
+        try:
+            return self.wait(grace)
+        except TimeoutError:
+            self.kill()
+            return self.wait()
+
     def _send(self, number: int) -> None:
         if self._code is None:
             wire.send_signal(self._connection, number)

@@ -212,6 +212,14 @@ class Sandbox:
             self._processes = {p for p in self._processes if p.poll() is None} | {process}
         return process
 
+    def open_socket(self) -> socket.socket:
+        """Opens a TCP socket in the network of the commands, to bind or to connect there.
+
+        Raises:
+            OSError: The sandbox is closed.
+        """
+        return wire.receive_socket(str(self._socket))
+
     def _ask(
         self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, descriptors: list[int]
     ) -> Process:

@@ -51,9 +51,13 @@ class Server:
         self._running: dict[int, _Client] = {}
         self._groups: set[int] = set()
         self._stopping = False
+        self._successor: socket.socket | None = None
         self._pid = os.getpid()
         self._signals, self._wakeup = socket.socketpair()
         self._poll = select.poll()
+        for one in (self._listener, self._control, self._signals):
+            one.setblocking(False)
+            self._poll.register(one, select.POLLIN)
 
     def serve(self) -> Task | None:
         """Serves until the owner goes away.
@@ -61,15 +65,31 @@ class Server:
         Returns:
             In the server itself None, at the end; in each forked process its task.
         """
-        for one in (self._listener, self._control, self._signals):
-            one.setblocking(False)
-            self._poll.register(one, select.POLLIN)
         while not self._stopping:
             for descriptor, _ in self._poll.poll():
                 task = self._handle(descriptor)
                 if task is not None:
                     return task
         return None
+
+    def await_successor(self, successor: socket.socket) -> None:
+        """Has another process serve on the same listener as soon as it says so.
+
+        Args:
+            successor: Where it says so, in words for the owner; when this ends, so does the
+                serving.
+        """
+        self._successor = successor
+        self._poll.register(successor, select.POLLIN)
+
+    def _hand_over(self) -> None:
+        assert self._successor is not None
+        message = self._successor.recv(1 << 16)
+        if message:
+            self._poll.unregister(self._listener)
+            self._control.sendall(message)  # only now: the owner may count on the other
+        else:
+            self._stopping = True
 
     def watch_signals(self) -> None:
         """Lets the loop see the end of children, and SIGTERM, which ends it."""
@@ -83,6 +103,8 @@ class Server:
             self._accept()
         elif descriptor == self._control.fileno():
             self._stopping = True
+        elif self._successor is not None and descriptor == self._successor.fileno():
+            self._hand_over()
         elif descriptor == self._signals.fileno():
             self._stopping |= signal.SIGTERM in self._signals.recv(4096)
             self._reap()
@@ -105,7 +127,9 @@ class Server:
         except OSError:
             kind, descriptors = b"", []
         client.bound = kind == wire.BOUND
-        if len(descriptors) != wire.DESCRIPTORS:
+        if kind == wire.SOCKET:
+            self._lend_socket(client)
+        elif len(descriptors) != wire.DESCRIPTORS:
             self._drop(client)
         elif self._answer(client, descriptors):
             pass
@@ -115,6 +139,11 @@ class Server:
         for descriptor in descriptors:
             os.close(descriptor)
         return None
+
+    def _lend_socket(self, client: _Client) -> None:
+        with contextlib.suppress(OSError):
+            wire.send_socket(client.connection)
+        self._drop(client)
 
     def _answer(self, client: _Client, descriptors: list[int]) -> bool:
         """Does what needs no copy of this large process: the shell and the check of packages.

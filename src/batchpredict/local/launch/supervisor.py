@@ -143,26 +143,62 @@ def _preload(names: Sequence[str]) -> list[str]:
 
 
 def _serve(config: _Config, control: socket.socket, listener: socket.socket) -> None:
-    """Preloads and serves; in a forked process it runs the command instead of returning."""
-    before = child.open_descriptors()
-    begin = time.monotonic()
-    notes = _preload(config.preload) if config.warm else []
-    keep = child.open_descriptors() - before
-    settings = Settings(sys.executable, config.bin, config.warm, os.environ)
-    server = Server(listener, control, settings, contained=config.isolate)
+    """Serves; in a forked process it runs the command instead of returning.
+
+    Until the modules are loaded, which a process of its own does, commands start cold: nobody
+    waits for what he may not need.
+    """
+    loader = _fork_loader(config, listener) if config.warm else None
+    server = Server(listener, control, _settings(config, warm=False), contained=config.isolate)
+    if loader is None:
+        _send(control, ready=0.0, notes=[])
+    else:
+        server.await_successor(loader)
     server.watch_signals()
     if not config.isolate:
         linux.adopt_orphans()
         linux.die_with_parent(config.owner, signal.SIGTERM)  # there is now more to do than die
+    task = server.serve()
+    if task is not None:
+        child.become(task, _settings(config, warm=False), set())
+    if not config.isolate:
+        server.kill_all()
+
+
+def _settings(config: _Config, *, warm: bool) -> Settings:
+    return Settings(sys.executable, config.bin, warm, os.environ)
+
+
+def _fork_loader(config: _Config, listener: socket.socket) -> socket.socket:
+    """Forks the process that loads the modules and then serves; returns the end to it."""
+    begin = time.monotonic()
+    ours, theirs = socket.socketpair()
+    parent = os.getpid()
+    if os.fork():
+        theirs.close()
+        return ours
+    linux.die_with_parent(parent, signal.SIGKILL)
+    ours.close()
+    _load_and_serve(config, listener, theirs, begin)
+
+
+def _load_and_serve(
+    config: _Config, listener: socket.socket, first: socket.socket, begin: float
+) -> NoReturn:
+    before = child.open_descriptors()
+    notes = _preload(config.preload)
+    keep = child.open_descriptors() - before
+    settings = _settings(config, warm=True)
+    server = Server(listener, first, settings, contained=config.isolate)
+    server.watch_signals()
     sys.stdout.flush()
     sys.stderr.flush()
     linux.flush_libc()
-    _send(control, ready=time.monotonic() - begin, notes=notes)
+    _send(first, ready=time.monotonic() - begin, notes=notes)
     task = server.serve()
     if task is not None:
         child.become(task, settings, keep)
-    if not config.isolate:
-        server.kill_all()
+    os._exit(0)
 
 
 def main() -> None:

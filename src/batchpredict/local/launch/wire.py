@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 RUN = b"R"  # the command lives on when its client goes away
 BOUND = b"B"  # the command is killed when its client goes away
+SOCKET = b"S"  # no command: a socket in the network of the commands is sent back
 PID = b"P"
 EXIT = b"X"
 DESCRIPTORS = 4
@@ -127,6 +128,28 @@ def send_signal(connection: socket.socket, number: int) -> None:
         connection.send(bytes([number]))
     except OSError:
         return
+
+
+def send_socket(connection: socket.socket) -> None:
+    """Sends a new TCP socket, which belongs to the network of this process for good."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
+        socket.send_fds(connection, [SOCKET], [made.fileno()])
+
+
+def receive_socket(path: str) -> socket.socket:
+    """Asks the server for a TCP socket in the network of the commands.
+
+    Raises:
+        OSError: The server is gone.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.connect(path)
+        connection.sendall(SOCKET)
+        _, descriptors, _, _ = socket.recv_fds(connection, 1, 1)
+    if not descriptors:
+        raise ConnectionResetError("no socket came")
+    os.set_inheritable(descriptors[0], False)
+    return socket.socket(fileno=descriptors[0])
 
 
 def receive(connection: socket.socket) -> tuple[bytes, int] | None:

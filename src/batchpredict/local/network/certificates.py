@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DOMAIN = "googleapis.com"
-LIFETIME = datetime.timedelta(days=7)
+LIFETIME = datetime.timedelta(days=90)  # a server may run for weeks
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 from batchpredict.local.network.certificates import DOMAIN, Certificates
 from batchpredict.local.network.http import (
     REAL_TOKEN,
+    ConnectionBrokenError,
     HttpRequest,
     HttpResponse,
     carries_real_token,
@@ -42,6 +43,10 @@ class Gateway:
 
     def listen_tls(self, listener: socket.socket, certificates: Certificates) -> threading.Thread:
         """Serve HTTPS on ``listener``."""
+        return serve_connections(listener, self.over_tls(certificates))
+
+    def over_tls(self, certificates: Certificates) -> Callable[[socket.socket], None]:
+        """Return what serves HTTPS on one connection, from the client's greeting on."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.chain, certificates.key)
         context.set_alpn_protocols(["http/1.1"])
@@ -50,13 +55,17 @@ class Gateway:
             with context.wrap_socket(client, server_side=True) as secure:
                 self._serve(secure)
 
-        return serve_connections(listener, serve)
+        return serve
 
     def _serve(self, client: socket.socket) -> None:
         _Connection(client, client.getpeername(), self)
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Return the reply to one request, whatever happens."""
+        """Return the reply to one request, whatever happens.
+
+        Raises:
+            ConnectionBrokenError: There is to be none.
+        """
         host = request.base_url.rpartition("://")[2].partition(":")[0]
         self._log_line(f"{request.method} {host}{request.path}")
         if host not in LOOPBACK and not host.endswith(f".{DOMAIN}"):
@@ -65,6 +74,8 @@ class Gateway:
             return _error(400, REAL_TOKEN)
         try:
             return self._service(request)
+        except ConnectionBrokenError:
+            raise
         except Exception as error:
             log.exception("%s %s failed", request.method, request.path)
             return _error(500, f"{type(error).__name__}: {error}")
@@ -137,8 +148,10 @@ class _Connection(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(response.body)
+            self.wfile.write(response.body[: response.cut])
         self.wfile.flush()
+        if response.cut is not None:
+            raise ConnectionBrokenError("the rest of the reply is withheld")
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing on stderr: the gateway logs the requests."""

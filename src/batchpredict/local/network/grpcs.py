@@ -10,12 +10,13 @@ from google.longrunning import operations_pb2
 
 from batchpredict.local.network.certificates import Certificates
 from batchpredict.local.network.http import REAL_TOKEN, carries_real_token
-from batchpredict.local.network.rpcs import Rpc
+from batchpredict.local.network.rpcs import GET_OPERATION, Rpc, protobuf
 from batchpredict.local.vertex.errors import ServiceError
 
 OPERATIONS = "/google.longrunning.Operations/"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 WORKERS = 64  # a waiting job holds one: Google's launchers are answered when the job has ended
+UNKNOWN_FIELD = "the request has a field that is not known here"
 MAX_MESSAGE = 64 * 1024 * 1024
 
 log = logging.getLogger("batchpredict.local")
@@ -54,19 +55,34 @@ class GrpcApi(grpc.GenericRpcHandler):  # type: ignore[misc]
     ) -> Any:
         if carries_real_token(headers):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, REAL_TOKEN)
-        try:
-            return self._call(rpc, request, headers)
-        except ServiceError as error:
-            context.abort(CODES[error.code], error.message)
-        except Exception as error:
-            log.exception("%s failed", rpc.path)
-            context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+        if _says_more(request):
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, UNKNOWN_FIELD)
+        return _answer(rpc.path, lambda: self._call(rpc, request, headers), context)
 
     def _get_operation(self, request: Any, context: grpc.ServicerContext) -> Any:
-        operation = self._operation(request.name)
+        operation = _answer(GET_OPERATION, lambda: self._operation(request.name), context)
         if operation is None:
             context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} is not found.")
         return operation
+
+
+def _says_more(request: Any) -> bool:
+    """Whether a request, or a message in it, has a field that its type has not."""
+    message = protobuf(request)
+    size = message.ByteSize()
+    message.DiscardUnknownFields()
+    return bool(message.ByteSize() < size)
+
+
+def _answer(name: str, call: Callable[[], Any], context: grpc.ServicerContext) -> Any:
+    """Return the reply of a call, or end it with what it raised."""
+    try:
+        return call()
+    except ServiceError as error:
+        context.abort(CODES[error.code], error.message)
+    except Exception as error:
+        log.exception("%s failed", name)
+        context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
 
 
 def start_grpc(api: GrpcApi, certificates: Certificates) -> tuple[grpc.Server, int]:

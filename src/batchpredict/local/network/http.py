@@ -35,11 +35,23 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What goes back."""
+    """What goes back.
+
+    Attributes:
+        status: HTTP status.
+        body: Whole body.
+        headers: Headers beside the length.
+        cut: The connection ends after so many bytes of the body; None sends all of it.
+    """
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: int | None = None
+
+
+class ConnectionBrokenError(ConnectionError):
+    """Raised by a service to end the connection without a reply."""
 
 
 def json_response(

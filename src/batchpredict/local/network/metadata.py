@@ -1,5 +1,6 @@
 """The metadata server of a Google Cloud machine, from which clients take their identity."""
 
+from batchpredict.local import PROJECT_NUMBER
 from batchpredict.local.network.http import HttpRequest, HttpResponse, json_response
 
 TOKEN = "batchpredict-local-token"
@@ -24,11 +25,11 @@ class MetadataServer:
         self._account = {"email": account, "scopes": scopes, "aliases": ["default"]}
         self._texts = {
             "project/project-id": project,
-            "project/numeric-project-id": "123456789012",
+            "project/numeric-project-id": PROJECT_NUMBER,
             "universe/universe-domain": "googleapis.com",
             "universe/universe_domain": "googleapis.com",
-            "instance/zone": f"projects/123456789012/zones/{location}-a",
-            "instance/region": f"projects/123456789012/regions/{location}",
+            "instance/zone": f"projects/{PROJECT_NUMBER}/zones/{location}-a",
+            "instance/region": f"projects/{PROJECT_NUMBER}/regions/{location}",
             "instance/service-accounts/default/email": account,
         }
 

@@ -13,7 +13,7 @@ from batchpredict.local.network.sockets import serve_connections, splice
 
 GOOGLE_HOST = re.compile(
     r"([a-z0-9-]+-)?aiplatform\.googleapis\.com"
-    r"|(storage|www|oauth2|iamcredentials|cloudresourcemanager|iam)\.googleapis\.com"
+    r"|(bigquery|storage|www|oauth2|iamcredentials|cloudresourcemanager|iam)\.googleapis\.com"
 )
 ALPN_HTTP2 = b"\x02h2"
 ALPN_HTTP1 = b"\x08http/1.1"
@@ -22,12 +22,27 @@ MAX_HEAD = 65536
 
 
 class ConnectProxy:
-    """Splices each allowed CONNECT to the TLS server that speaks its protocol."""
+    """Splices each allowed CONNECT to the TLS server that speaks its protocol.
 
-    def __init__(self, http_port: int, grpc_port: int, log: Callable[[str], None]) -> None:
+    Args:
+        http_port: Of the HTTP server.
+        grpc_port: Of the gRPC server.
+        log: Takes one line for each connection.
+        https: Serves one connection of HTTPS in this process, which is faster than to splice it;
+            where the whole greeting cannot be seen before it is read, it is spliced all the same.
+    """
+
+    def __init__(
+        self,
+        http_port: int,
+        grpc_port: int,
+        log: Callable[[str], None],
+        https: Callable[[socket.socket], None] | None = None,
+    ) -> None:
         self._http_port = http_port
         self._grpc_port = grpc_port
         self._log = log
+        self._https = https
 
     def listen(self, listener: socket.socket) -> threading.Thread:
         """Serve every connection of ``listener`` until it is closed."""
@@ -45,10 +60,13 @@ class ConnectProxy:
             return
         self._log(f"CONNECT {target}")
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        seen = b"" if surplus else _see_greeting(client)
+        if self._https and seen and not _wants_grpc(seen):
+            self._https(client)
+            return
         greeting = _read_greeting(client, surplus)
-        wants_grpc = ALPN_HTTP2 in greeting and ALPN_HTTP1 not in greeting
-        backend = ("127.0.0.1", self._grpc_port if wants_grpc else self._http_port)
-        with socket.create_connection(backend) as server:
+        backend = self._grpc_port if _wants_grpc(greeting) else self._http_port
+        with socket.create_connection(("127.0.0.1", backend)) as server:
             server.sendall(greeting)
             splice(client, server)
 
@@ -65,6 +83,21 @@ def _read_connect(client: socket.socket) -> tuple[str, bytes]:
     words = first.decode("latin-1").split(" ")
     target = words[1] if len(words) == 3 and words[0] == "CONNECT" else f"{first!r}:0"
     return target, head.partition(b"\r\n\r\n")[2]
+
+
+def _wants_grpc(greeting: bytes) -> bool:
+    return ALPN_HTTP2 in greeting and ALPN_HTTP1 not in greeting
+
+
+def _see_greeting(client: socket.socket) -> bytes:
+    """Return the whole first TLS record, and leave it to be read; empty if that cannot be."""
+    flags = socket.MSG_PEEK | socket.MSG_WAITALL
+    head = client.recv(5, flags)
+    if len(head) < 5 or head[0] != TLS_HANDSHAKE:
+        return b""
+    size = 5 + int.from_bytes(head[3:5])
+    seen = client.recv(size, flags)
+    return seen if len(seen) == size else b""
 
 
 def _read_greeting(client: socket.socket, greeting: bytes) -> bytes:

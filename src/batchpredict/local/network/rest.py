@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -9,9 +10,16 @@ from google.protobuf import json_format
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from batchpredict.local.network.http import HttpRequest, HttpResponse, json_response
-from batchpredict.local.network.rpcs import HttpRule, Rpc, protobuf
+from batchpredict.local.network.rpcs import (
+    GET_OPERATION,
+    WAIT_OPERATION,
+    HttpRule,
+    Rpc,
+    protobuf,
+)
 from batchpredict.local.vertex.errors import ServiceError, invalid, not_found, unimplemented
 
+_PATHS = 1024
 SYSTEM_PARAMETERS = ("alt", "prettyPrint", "key", "fields", "quotaUser", "access_token")
 
 
@@ -35,6 +43,7 @@ class RestApi:
         self._rules = sorted(rules, key=lambda pair: -len(pair[0].path.pattern))
         self._call = call
         self._operation = operation
+        self._find = lru_cache(_PATHS)(self._search)  # who polls asks for one path again and again
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request under ``/v1/``."""
@@ -50,16 +59,29 @@ class RestApi:
         content = json_format.MessageToDict(protobuf(reply), use_integers_for_enums=as_numbers)
         return json_response(content)
 
+    def method(self, request: HttpRequest) -> str:
+        """Return the name of the method that a request calls, or ""."""
+        path = unquote(request.path)
+        if "/operations/" in path:
+            return WAIT_OPERATION if path.endswith(":wait") else GET_OPERATION
+        found = self._find(request.method, path)
+        return found[1].name if found else ""
+
     def _answer(self, request: HttpRequest) -> Any:
         path = unquote(request.path)
         if "/operations/" in path:
             return self._get_operation(request.method, path)
+        found = self._find(request.method, path)
+        if found is None:
+            raise unimplemented(f"{request.method} {path}")
+        rule, rpc, captured = found
+        return self._call(rpc, _message(rpc, rule, captured, request), request.headers)
+
+    def _search(self, verb: str, path: str) -> tuple[HttpRule, Rpc, Mapping[str, str]] | None:
         for rule, rpc in self._rules:
-            match = rule.path.fullmatch(path)
-            if match and rule.verb == request.method:
-                message = _message(rpc, rule, match.groupdict(), request)
-                return self._call(rpc, message, request.headers)
-        raise unimplemented(f"{request.method} {path}")
+            if rule.verb == verb and (match := rule.path.fullmatch(path)):
+                return rule, rpc, match.groupdict()
+        return None
 
     def _get_operation(self, verb: str, path: str) -> Any:
         name, _, action = path.removeprefix("/v1/").partition(":")

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-SERVICES = ("model", "job", "endpoint", "prediction", "pipeline")
+SERVICES = ("model", "job", "endpoint", "prediction", "pipeline", "schedule", "metadata")
+GET_OPERATION = "Operations.GetOperation"
+WAIT_OPERATION = "Operations.WaitOperation"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,11 @@ class Rpc:
     request_type: Any
     response_type: Any
     rules: tuple[HttpRule, ...]
+
+    @property
+    def name(self) -> str:
+        """Service and method, such as ``JobService.GetBatchPredictionJob``."""
+        return f"{self.service}.{self.method}"
 
     def parse(self, data: bytes) -> Any:
         """Return the request that the wire bytes hold."""

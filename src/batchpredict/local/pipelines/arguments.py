@@ -2,13 +2,13 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from kfp.local.executor_output_utils import pb2_value_to_python
 from kfp.local.io import IOStore
 
-from batchpredict.local.pipelines.placeholders import plain_numbers, resolve_constant
+from batchpredict.local.pipelines.placeholders import plain_numbers, resolve_constant, text_of
 
 SELECTOR = re.compile(r'parseJson\(string_value\)\["([^"]+)"\]')
 
@@ -18,6 +18,7 @@ def task_arguments(
     store: IOStore,
     constants: Mapping[str, str],
     is_absent: Callable[[str, str], bool] | None = None,
+    texts: Collection[str] = (),
 ) -> dict[str, Any]:
     """Return the arguments of a task, without the defaults of its component.
 
@@ -26,6 +27,7 @@ def task_arguments(
         store: What the DAG around it holds.
         constants: Values of the pipeline's placeholders.
         is_absent: Says of a task and an output that it was not written, so is left out here.
+        texts: The parameters that are declared as texts: f"{number}" is one, too.
     """
     artifacts = dict(task.inputs.artifacts)
     given = task.inputs.parameters.items()
@@ -37,7 +39,9 @@ def task_arguments(
     arguments |= {name: _artifact(spec, store) for name, spec in artifacts.items()}
     for name, spec in parameters.items():
         if spec.HasField("runtime_value"):  # it may hold placeholders of the other arguments
-            arguments[name] = resolve_constant(arguments[name], arguments, constants)
+            value = resolve_constant(arguments[name], arguments, constants)
+            is_text = name in texts and value is not None
+            arguments[name] = text_of(value) if is_text else value
     return arguments
 
 

@@ -18,11 +18,10 @@ from typing import Any
 
 from google.protobuf import json_format
 from kfp import dsl
-from kfp.local import executor_output_utils
-from kfp.pipeline_spec import pipeline_spec_pb2
 
 from batchpredict.local.files import write_whole
 from batchpredict.local.pipelines.contents import ABSENT, REFERENCE, Contents
+from batchpredict.local.pipelines.values import from_json, to_json
 
 log = logging.getLogger("batchpredict.local")
 
@@ -77,11 +76,18 @@ class StepCache:
         used = {k: v for k, v in constants.items() if f"{{{{${k}}}}}" in json.dumps(command)}
         try:
             inputs = {name: self._input(value) for name, value in sorted(arguments.items())}
-            parts = [definition, command, used, inputs, self._contents.of(command), _environment()]
+            named = self._contents.of_command(command)
+            parts = [definition, command, used, inputs, named, _environment()]
             text = json.dumps(parts, sort_keys=True, allow_nan=False)
         except (OSError, ValueError, TypeError):
             return None
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @staticmethod
+    def own_key(component: Any, key: str) -> str:
+        """Return what stands for a step whose pipeline says itself what its outputs depend on."""
+        outputs = json_format.MessageToDict(component.output_definitions)
+        return hashlib.sha256(json.dumps([key, outputs], sort_keys=True).encode()).hexdigest()
 
     def _input(self, value: Any) -> Any:
         """Return what counts of an input: of an artifact not where it is, but what is there."""
@@ -103,7 +109,7 @@ class StepCache:
             outputs = entry["outputs"]
             if not self._holds(entry["contents"], self._contents.of(outputs)):
                 return None
-            made = {name: _from_json(value) for name, value in outputs.items()}
+            made = {name: from_json(value) for name, value in outputs.items()}
             return Hit(entry["run"], entry["task"], made)
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return None  # none, or a damaged one
@@ -119,7 +125,7 @@ class StepCache:
     def keep(self, key: str, run: str, task: str, outputs: Mapping[str, Any]) -> None:
         """Keep the outputs of a step that succeeded, unless nobody could check them later."""
         try:
-            values = {name: _to_json(value) for name, value in outputs.items()}
+            values = {name: to_json(value) for name, value in outputs.items()}
             contents = self._contents.of(values)
             if not all(map(_can_be_checked, outputs.values())):
                 return
@@ -136,31 +142,6 @@ def _can_be_checked(value: Any) -> bool:
     return not isinstance(value, dsl.Artifact) or (
         (value.uri or "").startswith("gs://") or REFERENCE.search(value.uri or "") is not None
     )
-
-
-def _to_json(value: Any) -> Any:
-    if not isinstance(value, dsl.Artifact):
-        return {"value": value}
-    return {
-        "artifact": value.name,
-        "uri": value.uri,
-        "title": value.schema_title,
-        "version": value.schema_version,
-        "metadata": value.metadata,
-    }
-
-
-def _from_json(content: Mapping[str, Any]) -> Any:
-    if "artifact" not in content:
-        return content["value"]
-    kind = pipeline_spec_pb2.ArtifactTypeSchema(schema_title=content["title"])
-    message = pipeline_spec_pb2.RuntimeArtifact(
-        name=content["artifact"], uri=content["uri"], type=kind
-    )
-    artifact = executor_output_utils.runtime_artifact_to_dsl_artifact(message)
-    artifact.schema_title, artifact.schema_version = content["title"], content["version"]
-    artifact.metadata = content["metadata"]
-    return artifact
 
 
 @cache

@@ -17,6 +17,7 @@ REFERENCE = re.compile(
     r"gs://[^\s\"'\\,]+|projects/[^/\s\"]+/locations/[a-z0-9-]+/[a-zA-Z]+/[\w.@-]+"
 )
 BIGQUERY = re.compile(r"bq://|bigquery", re.IGNORECASE)
+USE_OF_BIGQUERY = re.compile(r"bq://\w|\bbigquery\.|import bigquery\b")  # a mere test is none
 WIDE = re.compile(r"gs://[^/]+/?|.*[*?\[].*")
 ABSENT = "absent"
 
@@ -44,8 +45,19 @@ class Contents:
             ContentUnknownError: It names a table of BigQuery, a whole bucket, or a pattern.
             OSError: A file cannot be read.
         """
-        text = json.dumps(value)
-        if BIGQUERY.search(text):
+        return self._of(json.dumps(value), BIGQUERY)
+
+    def of_command(self, command: Any) -> dict[str, str]:
+        """Return the digest of each thing that a command, with its source, names.
+
+        Raises:
+            ContentUnknownError: It names a whole bucket or a pattern, or works with BigQuery.
+            OSError: A file cannot be read.
+        """
+        return self._of(json.dumps(command), USE_OF_BIGQUERY)
+
+    def _of(self, text: str, bigquery: re.Pattern[str]) -> dict[str, str]:
+        if bigquery.search(text):
             raise ContentUnknownError("the content of BigQuery tables is not looked at")
         return {name: self.digest(name) for name in sorted(set(REFERENCE.findall(text)))}
 

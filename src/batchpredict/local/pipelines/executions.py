@@ -1,6 +1,7 @@
 """The executions that the details of tasks hold, as Vertex ML Metadata would keep them."""
 
 import datetime
+import hashlib
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
@@ -49,3 +50,17 @@ def moved_execution(detail: Any) -> Any:
     """Return the execution of a task in the state that the task is in now."""
     state = ENDED.get(detail.state, State.RUNNING)
     return types.Execution(detail.execution, state=state, update_time=now())
+
+
+def artifact_name(job: str, uri: str | None, title: str) -> str:
+    """Return the resource name of an artifact, which is the same in every run that meets it.
+
+    Args:
+        job: Resource name of a run; what has no URI belongs to that run alone.
+        uri: The artifact's URI.
+        title: Its type.
+    """
+    parent = job.partition("/pipelineJobs/")[0]
+    digest = hashlib.sha256(f"{title} {uri or job}".encode()).digest()
+    identifier = int.from_bytes(digest[:8]) % 10**18
+    return f"{parent}/metadataStores/default/artifacts/{identifier}"

@@ -17,7 +17,37 @@ CHANNEL = re.compile(
 KEYS = re.compile(r"\['([^']+)'\]")
 KEYED = re.compile(rf"\.metadata({KEYS.pattern})*")
 ESCAPE = re.compile(r"(?P<what>.*)\.json_escape\[(?P<depth>\d)\]")
+WHOLE = re.compile(r"\{\{\$(?:\.json_escape\[(\d)\])?\}\}")
+CONSTANTS = frozenset(
+    {
+        ".pipeline_encryption_key_name",
+        ".pipeline_google_cloud_location",
+        ".pipeline_google_cloud_project_id",
+        ".pipeline_job_create_time_utc",
+        ".pipeline_job_name",
+        ".pipeline_job_resource_name",
+        ".pipeline_job_schedule_time_utc",
+        ".pipeline_job_uuid",
+        ".pipeline_network",
+        ".pipeline_persistent_resource_id",
+        ".pipeline_root",
+        ".pipeline_service_account",
+        ".pipeline_task_name",
+        ".pipeline_task_uuid",
+    }
+)
+OUTPUT_FILES = (".outputs.output_file", ".outputMetadataUri")
 STRUCTURED = ('{"Concat": ', '{"IfPresent": ')
+
+
+class OwnText(str):
+    """A text of the pipeline that holds the executor input of the task which it is given to.
+
+    Google's component for custom jobs has such texts in its worker pools. A text that came in as
+    a parameter is never one.
+    """
+
+    __slots__ = ()
 
 
 def plain_numbers(value: Any) -> Any:
@@ -40,15 +70,25 @@ def resolve_constant(
     """Resolve the placeholders inside a constant argument or default of a task."""
     if isinstance(value, list):
         return [resolve_constant(item, parameters, constants) for item in value]
-    if isinstance(value, dict):
-        return {k: resolve_constant(item, parameters, constants) for k, item in value.items()}
+    if isinstance(value, dict):  # the key of an importer's metadata may come from a parameter
+        items = [(str(k), item) for k, item in value.items()]
+        names = [resolve_constant(name, parameters, constants) for name, _ in items]
+        values = [resolve_constant(item, parameters, constants) for _, item in items]
+        return {text_of(name): item for name, item in zip(names, values, strict=True)}
     if not isinstance(value, str):
         return value
     inputs = {"inputs": {"parameterValues": dict(parameters)}}
     whole = PLACEHOLDER.fullmatch(value)
     if whole and (channel := CHANNEL.fullmatch(whole[1])) and channel["kind"] == "parameters":
         return parameters.get(channel["name"])  # alone in its place, a value keeps its type
-    return PLACEHOLDER.sub(lambda match: _text(_lookup(match[1], inputs, constants)), value)
+
+    def fill(match: re.Match[str]) -> str:
+        if WHOLE.fullmatch(match[0]):
+            return match[0]
+        return text_of(_lookup(match[1], inputs, constants))
+
+    text = PLACEHOLDER.sub(fill, value)
+    return OwnText(text) if WHOLE.search(value) else text
 
 
 def resolve_command(
@@ -67,7 +107,8 @@ def resolve_command(
     """
 
     def fill(match: re.Match[str]) -> str:
-        return _text(_lookup(match[1], executor_input, constants, mount))
+        found = _lookup(match[1], executor_input, constants, mount)
+        return text_of(found if match[1] == "" else _with_own(found, executor_input))
 
     present = _present(executor_input)
     arguments: list[str] = []
@@ -99,7 +140,25 @@ def _flatten(item: Any, present: set[str], fill: Callable[[str], str]) -> list[s
     return _flatten(condition.get(branch), present, fill)
 
 
-def _text(value: Any) -> str:
+def _with_own(value: Any, executor_input: Mapping[str, Any]) -> Any:
+    """Put the executor input into the texts of the pipeline inside a list or dictionary.
+
+    The text that is made of them escapes it once, so that it is escaped once less here.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        escapes = max(int(match[1] or 0) - 1, 0)
+        return str(_lookup(f".json_escape[{escapes}]", executor_input, {}))
+
+    if isinstance(value, list):
+        return [_with_own(item, executor_input) for item in value]
+    if isinstance(value, dict):
+        return {key: _with_own(item, executor_input) for key, item in value.items()}
+    return WHOLE.sub(fill, value) if isinstance(value, OwnText) else value
+
+
+def text_of(value: Any) -> str:
+    """Return what stands for a value inside a text: a text itself, all else as JSON."""
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
@@ -114,7 +173,7 @@ def _lookup(
     if path == "":
         return executor_input
     if escape := ESCAPE.fullmatch(path):
-        text = _text(_lookup(escape["what"], executor_input, constants, mount))
+        text = text_of(_lookup(escape["what"], executor_input, constants, mount))
         for _ in range(int(escape["depth"])):
             text = json.dumps(text, ensure_ascii=False)[1:-1]
         return text
@@ -126,7 +185,7 @@ def _lookup(
             return _parameter(channel["side"], channel["name"], executor_input)
         found = _artifact(channel["side"], channel["name"], executor_input)
         return None if found is None else _attribute(found, channel["rest"], mount)
-    if path in (".outputs.output_file", ".outputMetadataUri"):
+    if path in OUTPUT_FILES:
         return executor_input["outputs"]["outputFile"]
     raise ValueError(f"E343 the placeholder {{{{${path}}}}} is not known on this machine")
 
@@ -162,3 +221,15 @@ def _attribute(artifact: Mapping[str, Any], rest: str, mount: str) -> Any:
     for key in KEYS.findall(rest):
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def unknown_placeholder(text: str) -> str:
+    """Return the first placeholder in a text that has no meaning anywhere, or ""."""
+    for match in PLACEHOLDER.finditer(text):
+        path = match[1]
+        while escape := ESCAPE.fullmatch(path):
+            path = escape["what"]
+        is_known = path == "" or path in CONSTANTS or path in OUTPUT_FILES
+        if not is_known and CHANNEL.fullmatch(path) is None:
+            return path
+    return ""

@@ -81,7 +81,12 @@ class Attempts:
 
 def keep_log(log: Path, attempt: int, message: str) -> str:
     """Put the log of a failed attempt aside; return its message with the log's new name."""
-    kept = log.with_name(f"{log.name}.{attempt}")
+    return message.replace(str(log), str(set_aside(log, str(attempt))))
+
+
+def set_aside(log: Path, ending: str) -> Path:
+    """Give a log, if there is one, a name of its own; return it."""
+    kept = log.with_name(f"{log.name}.{ending}")
     with suppress(FileNotFoundError):
         os.replace(log, kept)
-    return message.replace(str(log), str(kept))
+    return kept

@@ -7,31 +7,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from kfp.local.executor_output_utils import pb2_value_to_python
+from kfp.pipeline_spec import pipeline_spec_pb2
 
 from batchpredict.local.pipelines.arguments import task_arguments
-from batchpredict.local.pipelines.attempts import run_or_take, run_with_retries
-from batchpredict.local.pipelines.cache import Hit
 from batchpredict.local.pipelines.conditions import holds
 from batchpredict.local.pipelines.loops import collected, loop_items, run_side_by_side
 from batchpredict.local.pipelines.outputs import absent_outputs, graph_outputs
 from batchpredict.local.pipelines.placeholders import plain_numbers, resolve_constant
-from batchpredict.local.pipelines.retries import RetryPolicy
 from batchpredict.local.pipelines.scope import (
     DONE,
     FAILED,
     SKIPPED,
     Place,
     Scope,
+    upstream,
     waits_for_completion,
 )
 from batchpredict.local.pipelines.spec import Pipeline
 from batchpredict.local.pipelines.states import TaskStates
-from batchpredict.local.pipelines.tasks import (
-    RunContext,
-    TaskFailed,
-    run_container,
-    run_importer,
-)
+from batchpredict.local.pipelines.steps import run_step
+from batchpredict.local.pipelines.tasks import RunContext, TaskFailed, run_importer
+
+STRING = pipeline_spec_pb2.ParameterType.STRING
 
 
 class _InnerTasksFailed(TaskFailed):
@@ -56,16 +53,17 @@ class PipelineRunner:
         """Run with these parameters; return one line for each task that failed."""
         root = self._pipeline.root
         with contextlib.suppress(_InnerTasksFailed):  # each is among the failures
-            self._run_dag(root, self._arguments(root, parameters), Place("", 0))
+            self._run_dag(root, self._arguments(root, parameters, ""), Place("", 0))
         return self._failures
 
-    def _arguments(self, component: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    def _arguments(self, component: Any, given: Mapping[str, Any], path: str) -> dict[str, Any]:
         """Add the defaults of a component to the arguments of its task."""
+        constants = self._context.constants_of(path)
         arguments = {name: value for name, value in given.items() if value is not None}
         for name, spec in component.input_definitions.parameters.items():
             if name not in arguments and spec.HasField("default_value"):
                 default = plain_numbers(pb2_value_to_python(spec.default_value))
-                arguments[name] = resolve_constant(default, arguments, self._context.constants)
+                arguments[name] = resolve_constant(default, arguments, constants)
         return arguments
 
     def _run_dag(
@@ -73,7 +71,13 @@ class PipelineRunner:
     ) -> dict[str, Any]:
         """Run the tasks of one DAG; return its outputs."""
         prefix = f"{place.path}/" if place.path else ""
-        scope = Scope(prefix, place.number, component.dag.tasks, is_exit=place.is_exit)
+        scope = Scope(
+            prefix,
+            place.number,
+            component.dag.tasks,
+            is_exit=place.is_exit,
+            is_anew=place.is_anew,
+        )
         for name in (
             *component.input_definitions.parameters,
             *component.input_definitions.artifacts,
@@ -116,13 +120,13 @@ class PipelineRunner:
 
     def _is_blocked(self, scope: Scope, name: str, task: Any) -> bool:
         """Whether a task must not start; then it is ended."""
-        upstream = {scope.ended[needed] for needed in task.dependent_tasks}
+        ends = {scope.ended[needed] for needed in upstream(task)}
         if self._starts_no_more(scope.place_of(name)):
             scope.ended[name] = FAILED
         elif waits_for_completion(task):
             return False
-        elif upstream & {FAILED, SKIPPED}:
-            scope.ended[name] = FAILED if FAILED in upstream else SKIPPED
+        elif ends & {FAILED, SKIPPED}:
+            scope.ended[name] = FAILED if FAILED in ends else SKIPPED
         if name in scope.ended:
             self._states.not_triggered(scope.numbers[name])
         return name in scope.ended
@@ -141,12 +145,15 @@ class PipelineRunner:
             outputs = self._execute(scope, name, task, component)
         except Exception as error:
             self._note_failure(scope.path_of(name), number, error)
+            scope.anew.add(name)
             ended.put((name, FAILED))
             return
         if outputs is None:
             self._states.not_triggered(number)
             ended.put((name, SKIPPED))
             return
+        if self._states.is_anew(number):
+            scope.anew.add(name)
         for key, value in outputs.items():
             scope.store.put_task_output(name, key, plain_numbers(value))
         if component.WhichOneof("implementation") == "dag":
@@ -165,7 +172,7 @@ class PipelineRunner:
         self, scope: Scope, name: str, task: Any, component: Any
     ) -> dict[str, Any] | None:
         """Run one task; None when its condition is false."""
-        given = self._given(scope, task)
+        given = self._given(scope, name, task, component)
         condition = task.trigger_policy.condition
         if condition and not holds(condition, given):
             return None
@@ -175,16 +182,17 @@ class PipelineRunner:
             return self._run_loop(component, task, given, place)
         return self._run_component(component, task, given, place)
 
-    def _given(self, scope: Scope, task: Any) -> dict[str, Any]:
+    def _given(self, scope: Scope, name: str, task: Any, component: Any) -> dict[str, Any]:
         """Return the arguments of a task; how a task ended is one of them for an exit task."""
-        arguments = (task, scope.store, self._context.constants)
-        if not waits_for_completion(task):
-            return task_arguments(*arguments)
-        given = task_arguments(*arguments, scope.is_absent)
-        for name, spec in task.inputs.parameters.items():
+        constants = self._context.constants_of(scope.path_of(name))
+        declared = component.input_definitions.parameters.items()
+        texts = [key for key, spec in declared if spec.parameter_type == STRING]
+        is_absent = scope.is_absent if waits_for_completion(task) else None
+        given = task_arguments(task, scope.store, constants, is_absent, texts)
+        for key, spec in task.inputs.parameters.items():
             if spec.HasField("task_final_status"):
                 producer = spec.task_final_status.producer_task
-                given[name] = self._states.final_status(scope.numbers[producer], producer)
+                given[key] = self._states.final_status(scope.numbers[producer], producer)
         return given
 
     def _kind(self, component: Any) -> str:
@@ -197,47 +205,16 @@ class PipelineRunner:
         self, component: Any, task: Any, given: Mapping[str, Any], place: Place
     ) -> dict[str, Any]:
         """Run what carries out a task, or one iteration of a loop; return its outputs."""
-        arguments = self._arguments(component, given)
+        arguments = self._arguments(component, given, place.path)
         self._states.take(place.number, arguments)
         kind = self._kind(component)
         if kind == "dag":
             return self._run_dag(component, arguments, place)
         executor = self._pipeline.executors[component.executor_label]
         if kind == "importer":
-            return run_importer(executor, arguments, self._context.constants)
-        return self._run_container(component, executor, task, arguments, place)
-
-    def _run_container(
-        self, component: Any, executor: Any, task: Any, arguments: Mapping[str, Any], place: Place
-    ) -> dict[str, Any]:
-        """Run a step as often as its retry policy allows; return its outputs."""
-        context, path = self._context, place.path
-
-        def run(attempt: int) -> dict[str, Any]:
-            if attempt > 1:
-                self._states.start_again(place.number)
-            return run_container(context, path, component, executor, arguments)
-
-        def wait(message: str) -> None:
-            self._states.wait(place.number, message)
-
-        def run_or_retry() -> dict[str, Any]:
-            return run_with_retries(context, path, RetryPolicy.of(task), run, wait)
-
-        def taken(hit: Hit) -> None:
-            self._states.take_from_cache(place.number, hit.run, hit.task)
-
-        key = self._cache_key(component, executor, task, arguments, path)
-        return run_or_take(context, path, key, run_or_retry, taken)
-
-    def _cache_key(
-        self, component: Any, executor: Any, task: Any, arguments: Mapping[str, Any], path: str
-    ) -> str | None:
-        """Return what stands for a step in the cache; None when it must run."""
-        cache = self._context.cache
-        if cache is None or not task.caching_options.enable_cache:
-            return None
-        return cache.key(component, executor, arguments, self._context.constants_of(path))
+            return run_importer(executor, arguments, self._context.constants_of(place.path))
+        context, states = self._context, self._states
+        return run_step(context, states, component, executor, task, arguments, place)
 
     def _run_loop(
         self, component: Any, task: Any, given: Mapping[str, Any], place: Place
@@ -250,7 +227,7 @@ class PipelineRunner:
 
         def iterate(index: int) -> None:
             arguments = {**given, item_input: items[index]}
-            inner = Place(paths[index], numbers[index], place.is_exit)
+            inner = Place(paths[index], numbers[index], place.is_exit, place.is_anew)
             found = self._run_iteration(component, task, arguments, inner)
             if found is not None:
                 outputs[index] = found

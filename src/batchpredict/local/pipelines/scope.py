@@ -22,11 +22,13 @@ class Place:
         path: Its name within the run.
         number: Its number in the run.
         is_exit: Whether it is a task that waits for completion only, or is inside one.
+        is_anew: Whether something that it waits for ran in this session of a resumed run.
     """
 
     path: str
     number: int
     is_exit: bool = False
+    is_anew: bool = False
 
 
 @dataclass
@@ -41,6 +43,8 @@ class Scope:
         numbers: Number of each task in the run.
         absent: Outputs (task, name) that a graph does not have because a branch was not taken.
         is_exit: Whether it is inside a task that waits for completion only.
+        is_anew: Whether something that it is inside of waits for ran in this session.
+        anew: The tasks of which something ran in this session.
     """
 
     path: str
@@ -51,6 +55,8 @@ class Scope:
     numbers: dict[str, int] = field(default_factory=dict)
     absent: set[tuple[str, str]] = field(default_factory=set)
     is_exit: bool = False
+    is_anew: bool = False
+    anew: set[str] = field(default_factory=set)
 
     def title(self, name: str) -> str:
         """Return the display name of a task when it is safe and its own, else its name."""
@@ -72,12 +78,14 @@ class Scope:
 
     def place_of(self, name: str) -> Place:
         """Return where a task stands in the run."""
-        is_exit = self.is_exit or waits_for_completion(self.tasks[name])
-        return Place(self.path_of(name), self.numbers[name], is_exit)
+        task = self.tasks[name]
+        is_exit = self.is_exit or waits_for_completion(task)
+        is_anew = self.is_anew or not self.anew.isdisjoint(upstream(task))
+        return Place(self.path_of(name), self.numbers[name], is_exit, is_anew)
 
     def is_ready(self, task: Any) -> bool:
         """Whether all that the task needs has ended."""
-        return set(task.dependent_tasks) <= set(self.ended)
+        return upstream(task) <= set(self.ended)
 
     def is_absent(self, name: str, output: str) -> bool:
         """Whether a task has no such output: it failed, or a branch was not taken."""
@@ -90,3 +98,14 @@ def waits_for_completion(task: Any) -> bool:
     So are the exit tasks of ``dsl.ExitHandler`` and those with ``ignore_upstream_failure``.
     """
     return bool(task.trigger_policy.strategy == COMPLETED)
+
+
+def upstream(task: Any) -> set[str]:
+    """Return the names of the tasks that a task waits for.
+
+    KFP lists those that give it something among its dependencies only where a task inside of it
+    uses that; a loop whose item nobody looks at waits for its list all the same.
+    """
+    parameters = [it.task_output_parameter.producer_task for it in task.inputs.parameters.values()]
+    artifacts = [it.task_output_artifact.producer_task for it in task.inputs.artifacts.values()]
+    return {*task.dependent_tasks, *parameters, *artifacts} - {""}

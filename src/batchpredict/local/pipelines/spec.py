@@ -10,6 +10,7 @@ from google.protobuf import json_format
 from kfp.local import utils
 from kfp.pipeline_spec import pipeline_spec_pb2
 
+from batchpredict.local.pipelines.features import check_root, check_step, check_texts
 from batchpredict.local.pipelines.wiring import check_inputs, check_loops
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
@@ -48,8 +49,14 @@ def load_pipeline(content: Mapping[str, Any]) -> Pipeline:
     )
     _check_names(pipeline)
     _check_nesting(pipeline)
+    check_root(pipeline.root)
     for name, task in _tasks(pipeline):
         _check_component(name, task, pipeline)
+        check_texts(name, task)
+        component = pipeline.components[task.component_ref.name]
+        check_texts(name, component.input_definitions)
+        if component.executor_label:
+            check_texts(name, pipeline.executors[component.executor_label])
     for component in (pipeline.root, *pipeline.components.values()):
         check_inputs(component)
         check_loops(component)
@@ -119,9 +126,5 @@ def _check_component(name: str, task: Any, pipeline: Pipeline) -> None:
         raise ValueError(
             f"E340 task {name!r} writes a list of artifacts, {lists[0]!r}: not run locally"
         )
-    executor = pipeline.executors.get(component.executor_label)
-    if executor is not None and executor.HasField("container") and not executor.container.command:
-        raise ValueError(
-            f"E340 task {name!r} relies on the entry point of its image, and images are not run "
-            "locally; give its container a command"
-        )
+    if component.executor_label:
+        check_step(name, component, pipeline.executors[component.executor_label])

@@ -1,5 +1,6 @@
 """What has become of each task of a run, as ``PipelineTaskDetail`` messages."""
 
+import datetime
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,13 @@ from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 from kfp import dsl
 
-from batchpredict.local.pipelines.executions import moved_execution, new_execution, now
+from batchpredict.local.pipelines.executions import (
+    artifact_name,
+    moved_execution,
+    new_execution,
+    now,
+)
+from batchpredict.local.pipelines.journal import Finished
 
 State = types.PipelineTaskDetail.State
 
@@ -26,7 +33,9 @@ class TaskStates:
         self._details: dict[int, Any] = {}
         self._parameters: dict[str, dict[str, Any]] = {}
         self._arguments: dict[str, dict[str, Any]] = {}
-        self._cached: set[int] = set()
+        self._sources: dict[int, dict[str, str]] = {}
+        self._kept: dict[int, Finished] = {}
+        self._anew: set[int] = set()
         self._lock = threading.Lock()
 
     def add(self, name: str, parent: int = 0) -> int:
@@ -65,16 +74,46 @@ class TaskStates:
 
     def take_from_cache(self, number: int, run: str, task: str) -> None:
         """The task will not run: its outputs are those of a task of an earlier run."""
+        source = {"cached_run": run, "cached_task": task}
         with self._lock:
-            self._cached.add(number)
-            execution = self._details[number].execution
-            execution.metadata = {"cached_run": run, "cached_task": task}
+            self._sources[number] = source
+            self._details[number].execution.metadata = source
+
+    def keep(self, number: int, finished: Finished) -> None:
+        """The task will not run: it ended well before the run was resumed."""
+        with self._lock:
+            self._kept[number] = finished
+            if finished.source:
+                self._sources[number] = dict(finished.source)
+            self._details[number].execution.metadata = {**finished.source, "resumed": True}
+
+    def run_anew(self, number: int) -> None:
+        """The task, and so what it is inside of, is not taken from the journal."""
+        with self._lock:
+            while number:
+                self._anew.add(number)
+                number = self._details[number].parent_task_id
+
+    def is_anew(self, number: int) -> bool:
+        """Whether something of the task was not taken from the journal."""
+        with self._lock:
+            return number in self._anew
+
+    def source(self, number: int) -> dict[str, str]:
+        """Return the run and the task that a task was taken from, if from the cache."""
+        with self._lock:
+            return dict(self._sources.get(number, {}))
+
+    def times(self, number: int) -> tuple[str, str]:
+        """Return when a task started, and the time now, as ISO 8601 has them."""
+        with self._lock:
+            return self._details[number].start_time.isoformat(), now().isoformat()
 
     def take(self, number: int, arguments: Mapping[str, Any]) -> None:
         """Keep what the task is given, defaults included."""
         with self._lock:
             detail = self._details[number]
-            detail.inputs = _artifact_lists(arguments)
+            detail.inputs = _artifact_lists(arguments, self._job)
             self._arguments[detail.task_name] = dict(arguments)
 
     def not_triggered(self, number: int) -> None:
@@ -86,15 +125,19 @@ class TaskStates:
 
     def succeed(self, number: int, outputs: Mapping[str, Any]) -> None:
         """The task ended well, or was taken from the cache; keep what it gives."""
-        artifacts = _artifact_lists(outputs)
+        artifacts = _artifact_lists(outputs, self._job)
         with self._lock:
             name = self._details[number].task_name
             self._parameters[name] = {
                 key: value for key, value in outputs.items() if key not in artifacts
             }
-            is_cached = number in self._cached
-        state = State.SKIPPED if is_cached else State.SUCCEEDED
-        self._move(number, state, end_time=now(), outputs=artifacts)
+            state = State.SKIPPED if number in self._sources else State.SUCCEEDED
+            kept = self._kept.get(number)
+        times: dict[str, Any] = {"end_time": now()}
+        if kept is not None:
+            parsed = datetime.datetime.fromisoformat
+            times = {"start_time": parsed(kept.start), "end_time": parsed(kept.end)}
+        self._move(number, state, outputs=artifacts, **times)
 
     def fail(self, number: int, message: str, *, cancelled: bool = False) -> None:
         """The task ended badly."""
@@ -157,23 +200,24 @@ def _status(code: int, message: str) -> Any:
     return status_pb2.Status(code=code, message=message)
 
 
-def _artifact_lists(values: Mapping[str, Any]) -> dict[str, Any]:
+def _artifact_lists(values: Mapping[str, Any], job: str) -> dict[str, Any]:
     """Return the artifacts among inputs or outputs, as the API has them."""
-    found = {name: _artifacts(value) for name, value in values.items()}
+    found = {name: _artifacts(value, job) for name, value in values.items()}
     kind = types.PipelineTaskDetail.ArtifactList
     return {name: kind(artifacts=artifacts) for name, artifacts in found.items() if artifacts}
 
 
-def _artifacts(value: Any) -> list[Any]:
+def _artifacts(value: Any, job: str) -> list[Any]:
     """Return the artifacts of a value; none when it is a parameter or an empty list."""
     values = value if isinstance(value, list) else [value]
-    return [_artifact(it) for it in values if isinstance(it, dsl.Artifact)]
+    return [_artifact(it, job) for it in values if isinstance(it, dsl.Artifact)]
 
 
-def _artifact(artifact: dsl.Artifact) -> Any:
+def _artifact(artifact: dsl.Artifact, job: str) -> Any:
     message = types.Artifact.pb(types.Artifact())
     content = {
-        "name": artifact.name,
+        "name": artifact_name(job, artifact.uri, artifact.schema_title),
+        "displayName": artifact.name.rpartition("/")[2],
         "uri": artifact.uri or "",
         "schemaTitle": artifact.schema_title,
         "metadata": artifact.metadata,

@@ -16,6 +16,7 @@ from batchpredict.local.launch.process import Process
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.logs import last_exception
 from batchpredict.local.pipelines.cache import StepCache
+from batchpredict.local.pipelines.journal import Journal
 from batchpredict.local.pipelines.placeholders import (
     plain_numbers,
     resolve_command,
@@ -43,10 +44,11 @@ class RunContext:
         work: Folder for the processes' temporary files.
         environment: Variables of every container.
         parallel_steps: Largest number of steps that run at the same time.
-        error_of: Returns the error of the Vertex AI resource of a name, or "".
+        resource_state: Returns the state of the Vertex AI resource of a name, and its error.
         clock: What the waits between the attempts of a step go by.
         fail_fast: Whether no new task starts once one has failed.
         cache: Steps of earlier runs, or None when every step runs.
+        journal: What this run has finished, or None when nobody will resume it.
     """
 
     constants: Mapping[str, str]
@@ -59,10 +61,11 @@ class RunContext:
     slots: threading.Semaphore
     parallel_steps: int
     cancelled: threading.Event
-    error_of: Callable[[str], str]
+    resource_state: Callable[[str], tuple[str, str]]
     clock: Clock = field(default_factory=Clock)
     fail_fast: bool = False
     cache: StepCache | None = None
+    journal: Journal | None = None
 
     def constants_of(self, path: str) -> dict[str, str]:
         """Return the values of the placeholders of the task at ``path``."""
@@ -98,6 +101,9 @@ def run_container(
     message = executor_input_utils.construct_executor_input(
         component, {**arguments, **_without_nulls(structured)}, root, block_input_artifact=False
     )
+    values = message.inputs.parameter_values
+    for name in [name for name, value in values.items() if value.WhichOneof("kind") is None]:
+        del values[name]  # an optional one that was not given; the step has its own default
     executor_input = _executor_input(context, message, component)
     executor_input.get("inputs", {}).get("parameterValues", {}).update(structured)
     container = executor.container
@@ -172,11 +178,18 @@ def _job_error(context: RunContext, path: str) -> str:
     """Return the error of the job that a step started: Google's launcher leaves it out."""
     resources = context.store.path(f"{context.root}/{path}/gcp_resources")
     try:
-        uri = json.loads(resources.read_text())["resources"][0]["resourceUri"]
-    except (OSError, ValueError, LookupError):
+        name = resource_of(json.loads(resources.read_text()))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""
-    error = context.error_of(uri.partition("/v1/")[2])
-    return f" The job says: {error}" if error else ""
+    _, error = context.resource_state(name)
+    first = error.partition("\n")[0]  # a custom job's has the end of its log
+    return f" The job says: {first}" if first else ""
+
+
+def resource_of(gcp_resources: Any) -> str:
+    """Return the name of the resource that Google's launcher noted."""
+    uri = gcp_resources["resources"][0]["resourceUri"]
+    return str(uri.partition("/v1/")[2])
 
 
 def _wait(process: Process, cancelled: threading.Event) -> int:

@@ -1,35 +1,71 @@
-"""HTTP over a Unix socket, with connections that are used again."""
+"""HTTP to a model server, with connections that are used again."""
 
 import http.client
 import socket
 import weakref
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 HEADERS = {"Content-Type": "application/json"}
+Open = Callable[[], socket.socket]
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path, timeout: float) -> None:
+def unix_socket(path: Path) -> Open:
+    """Return what connects to a Unix socket."""
+
+    def connect() -> socket.socket:
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        return _connected(made, str(path))
+
+    return connect
+
+
+def tcp_port(open_socket: Open, port: int) -> Open:
+    """Return what connects to a port of 127.0.0.1.
+
+    Args:
+        open_socket: Makes a socket in the network that is meant.
+        port: The port.
+    """
+
+    def connect() -> socket.socket:
+        made = open_socket()
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return _connected(made, ("127.0.0.1", port))
+
+    return connect
+
+
+def _connected(made: socket.socket, address: str | tuple[str, int]) -> socket.socket:
+    try:
+        made.connect(address)
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, open_socket: Open, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
-        self._path = path
+        self._open = open_socket
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock = self._open()
         self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
 
 
 class Connections:
     """The connections to one server; safe for threads.
 
     Args:
-        path: Its socket.
+        open_socket: Connects to it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._idle: deque[_UnixConnection] = deque()
+    def __init__(self, open_socket: Open) -> None:
+        self._open = open_socket
+        self._idle: deque[_Connection] = deque()
         weakref.finalize(self, _close, self._idle)
 
     def request(self, verb: str, route: str, body: bytes, timeout: float) -> tuple[int, bytes]:
@@ -43,15 +79,15 @@ class Connections:
         try:
             connection = self._idle.pop()
         except IndexError:
-            return self._exchange(_UnixConnection(self._path, timeout), verb, route, body)
+            return self._exchange(_Connection(self._open, timeout), verb, route, body)
         connection.sock.settimeout(timeout)
         try:
             return self._exchange(connection, verb, route, body)
         except ConnectionError:  # servers close what was idle for some seconds
-            return self._exchange(_UnixConnection(self._path, timeout), verb, route, body)
+            return self._exchange(_Connection(self._open, timeout), verb, route, body)
 
     def _exchange(
-        self, connection: _UnixConnection, verb: str, route: str, body: bytes
+        self, connection: _Connection, verb: str, route: str, body: bytes
     ) -> tuple[int, bytes]:
         try:
             connection.request(verb, route, body, HEADERS)
@@ -69,6 +105,6 @@ class Connections:
         _close(self._idle)
 
 
-def _close(idle: deque[_UnixConnection]) -> None:
+def _close(idle: deque[_Connection]) -> None:
     while idle:
         idle.pop().close()

@@ -1,95 +1,56 @@
-"""How the prebuilt prediction containers are served here: by the prediction server Google ships.
+"""How a model is served here: the command that stands for its container."""
 
-The containers themselves cannot run without Docker. The server and the predictors inside
-``google.cloud.aiplatform.prediction`` load the same files and answer the same requests.
-"""
-
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
 
 from google.rpc import code_pb2
 
 from batchpredict.local.vertex.errors import ServiceError
 
-PREBUILT = re.compile(
-    r"(us|europe|asia)-docker\.pkg\.dev/vertex-ai/prediction/"
-    r"(?P<framework>sklearn|xgboost)-cpu\.(?P<major>\d+)-(?P<minor>\d+)(:[\w.-]+|@sha256:\w+)?"
-)
-PREDICTORS = {
-    "sklearn": ("google.cloud.aiplatform.prediction.sklearn.predictor", "SklearnPredictor"),
-    "xgboost": ("google.cloud.aiplatform.prediction.xgboost.predictor", "XgboostPredictor"),
-}
-DISTRIBUTIONS = {"sklearn": ("scikit-learn",), "xgboost": ("xgboost", "xgboost-cpu")}
-SERVER = "google.cloud.aiplatform.prediction.model_server:CprModelServer"
-DEFAULT_HEALTH_ROUTE = "/health"
-DEFAULT_PREDICT_ROUTE = "/predict"
+START_SECONDS = 120.0
+PATH = "/usr/local/bin:/usr/bin:/bin"
+PYTHONS = ("python3", "python")
+PAGE = "docs/reference/images.md"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A command and its variables; ``installed`` names the package that loads the model."""
+    """A command and where it answers.
+
+    Attributes:
+        command: What is run.
+        environment: Its variables, beside those that lead clients to the local services.
+        health_route: Path of health checks.
+        predict_route: Path of predictions.
+        served_by: What loads the model, such as ``scikit-learn 1.6.1``.
+        directory: Its working folder; an empty one without it.
+        start_seconds: After how long it is given up.
+    """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     health_route: str
     predict_route: str
-    installed: str
+    served_by: str
+    directory: Path | None = None
+    start_seconds: float = START_SECONDS
 
 
-def recipe_for(model: Any, socket_path: str) -> Recipe:
-    """Return how to serve ``model`` on a Unix socket.
+def with_python(
+    python: Path | None, command: tuple[str, ...], environment: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return ``command`` so that it finds ``python`` and the programs beside it first.
 
-    Raises:
-        ServiceError: UNIMPLEMENTED for an image that has no local form; FAILED_PRECONDITION when
-            the image is of another minor version than the package installed here.
+    The sandbox puts its own ``python3`` at the front of PATH, so this must come after it.
     """
-    spec = model.container_spec
-    match = PREBUILT.fullmatch(spec.image_uri)
-    if match is None:
-        message = (
-            f"E331 there is no local server for the image {spec.image_uri}; the prebuilt "
-            "sklearn-cpu and xgboost-cpu containers have one."
-        )
-        raise ServiceError(code_pb2.UNIMPLEMENTED, message)
-    installed = _installed(match["framework"])
-    wanted = f"{match['major']}.{match['minor']}"
-    if installed.partition(" ")[2].split(".")[:2] != wanted.split("."):
-        message = (
-            f"E332 the image {spec.image_uri} serves version {wanted}, this environment has "
-            f"{installed}; install {wanted} or choose the image of your version."
-        )
-        raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-    health = spec.health_route or DEFAULT_HEALTH_ROUTE
-    predict = spec.predict_route or DEFAULT_PREDICT_ROUTE
-    environment = _variables(model, match["framework"], health, predict)
-    command = ("python3", "-m", "uvicorn", "--factory", SERVER, "--uds", socket_path)
-    return Recipe((*command, "--log-level", "warning"), environment, health, predict, installed)
+    if python is None:
+        return command
+    path = f"PATH={python.parent}:{environment.get('PATH') or PATH}"
+    first = str(python) if command[0] in PYTHONS else command[0]
+    return ("/usr/bin/env", path, first, *command[1:])
 
 
-def _installed(framework: str) -> str:
-    for name in DISTRIBUTIONS[framework]:
-        try:
-            return f"{DISTRIBUTIONS[framework][0]} {version(name)}"
-        except PackageNotFoundError:
-            continue
-    return f"{DISTRIBUTIONS[framework][0]} none"
-
-
-def _variables(model: Any, framework: str, health: str, predict: str) -> dict[str, str]:
-    module, name = PREDICTORS[framework]
-    return {
-        **{variable.name: variable.value for variable in model.container_spec.env},
-        "AIP_HTTP_PORT": "8080",  # the server insists on it; it listens on the socket instead
-        "AIP_HEALTH_ROUTE": health,
-        "AIP_PREDICT_ROUTE": predict,
-        "AIP_STORAGE_URI": model.artifact_uri,
-        "AIP_MODE": "PREDICTION",
-        "HANDLER_MODULE": "google.cloud.aiplatform.prediction.handler",
-        "HANDLER_CLASS": "PredictionHandler",
-        "PREDICTOR_MODULE": module,
-        "PREDICTOR_CLASS": name,
-        "OMP_NUM_THREADS": "1",
-    }
+def refusal(text: str) -> ServiceError:
+    """Return the error for a model that cannot be served as things stand."""
+    return ServiceError(code_pb2.FAILED_PRECONDITION, text)

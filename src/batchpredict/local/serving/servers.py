@@ -1,147 +1,193 @@
-"""The running model servers, one process for each model version, reached by Unix sockets."""
+"""The running model servers: started when they are needed, stopped when they are not."""
 
 import contextlib
 import threading
-import time
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from google.rpc import code_pb2
-
-from batchpredict.local.launch.process import Process
 from batchpredict.local.launch.sandbox import Sandbox
-from batchpredict.local.logs import last_exception
-from batchpredict.local.serving.connections import Connections
-from batchpredict.local.serving.recipes import Recipe, recipe_for
+from batchpredict.local.serving.environments import Environments
+from batchpredict.local.serving.images import load_images
+from batchpredict.local.serving.starting import Running, Starter
+from batchpredict.local.serving.variables import Deployment
+from batchpredict.local.settings import LocalSettings
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.errors import ServiceError
-from batchpredict.runtime.model_files import written_with
 
-START_TIMEOUT = 120.0
-POLL_INTERVAL = 0.02
 LAST_WORDS = 1.0
+REQUEST_SECONDS = 600.0
+
+
+class _Key(NamedTuple):
+    """What has a server of its own.
+
+    The etag tells a model from another of its name that was uploaded after a deletion. A custom
+    container is told where it is deployed, so each deployment has one; others are shared.
+    """
+
+    model: str
+    version: str
+    etag: str
+    deployment: Deployment | None
 
 
 class _Server:
     """One model server: started by the first caller, waited for by the others."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.process: Process | None = None
-        self.recipe: Recipe | None = None
-        self.connections = Connections(Path())
+        self.running: Running | None = None
+        self.users = 0
+        self.retired = False
 
 
 class ModelServers:
-    """Starts servers in the sandbox as they are needed.
+    """Starts a server for each model that is asked for.
 
     Args:
-        sandbox: Where the servers run.
-        store: Where the models' files are, to say what wrote a file that does not load.
-        environment: Variables that lead Google's clients to the local services.
-        sockets: A folder with a short path for the sockets.
-        work: Folder for the servers' files and logs.
+        starter: Starts them.
+        most: How many may run; who was not asked for longest is stopped to make room. Those that
+            are at work stay, so that there may be more for a while.
     """
 
-    def __init__(
-        self,
-        sandbox: Sandbox,
-        store: ObjectStore,
-        environment: Mapping[str, str],
-        *,
-        sockets: Path,
-        work: Path,
-    ) -> None:
-        self._sandbox = sandbox
-        self._store = store
-        self._environment = environment
-        self._sockets = sockets
-        self._work = work
-        self._servers: dict[str, _Server] = {}
+    def __init__(self, starter: Starter, most: int) -> None:
+        self._starter = starter
+        self._most = most
+        self._servers: OrderedDict[_Key, _Server] = OrderedDict()
         self._lock = threading.Lock()
 
-    def post(self, model: Any, body: bytes, timeout: float = 600.0) -> tuple[int, bytes]:
+    @classmethod
+    def of_session(
+        cls,
+        home: Path,
+        work: Path,
+        environment: Mapping[str, str],
+        store: ObjectStore,
+        sandbox: Sandbox,
+        settings: LocalSettings,
+    ) -> "ModelServers":
+        """Return the servers of one session.
+
+        Args:
+            home: Folder of the state.
+            work: A folder whose path is short enough for sockets.
+            environment: Variables of every server.
+            store: Where the models' files are.
+            sandbox: Where the servers run.
+            settings: How the services run.
+
+        Raises:
+            UsageError: ``images.toml`` cannot be used.
+        """
+        logs = home / "logs" / "servers"
+        environments = Environments(sandbox, home / "environments", logs)
+        images = load_images(settings.images)
+        starter = Starter(
+            sandbox, store, environment, images, environments, sockets=work, work=logs
+        )
+        return cls(starter, settings.model_servers)
+
+    def post(
+        self,
+        model: Any,
+        body: bytes,
+        timeout: float = REQUEST_SECONDS,
+        deployment: Deployment | None = None,
+    ) -> tuple[int, bytes]:
         """Send a prediction request to the model's server; return its status and body.
+
+        Args:
+            model: The model.
+            body: The request.
+            timeout: How many seconds the answer may take.
+            deployment: Where the model is deployed; None for batch prediction.
 
         Raises:
             ServiceError: As :meth:`ensure`.
             OSError: The server ended while it was asked, or did not answer in time; when it is
                 asked again it has been started anew.
         """
-        server = self.ensure(model)
-        assert server.recipe is not None
-        assert server.process is not None
-        process = server.process
-        try:
-            return server.connections.request("POST", server.recipe.predict_route, body, timeout)
-        except (ConnectionError, FileNotFoundError):
-            with contextlib.suppress(TimeoutError):  # its end is told after that of its socket
-                process.wait(LAST_WORDS)
-            raise
+        with self._use(model, deployment) as server:
+            running = self._running(server, model, deployment)
+            route = running.recipe.predict_route
+            try:
+                return running.connections.request("POST", route, body, timeout)
+            except (ConnectionError, FileNotFoundError):
+                with contextlib.suppress(TimeoutError):  # its end is told after that of its socket
+                    running.process.wait(LAST_WORDS)
+                raise
 
-    def ensure(self, model: Any) -> _Server:
+    def ensure(self, model: Any, deployment: Deployment | None = None) -> Running:
         """Return the model's server, started if need be.
 
         Raises:
             ServiceError: The image has no local form, or the server could not load the model.
         """
-        # The etag tells a model from another of its name that was uploaded after a deletion.
-        key = f"{model.name}@{model.version_id} {model.etag}"
+        with self._use(model, deployment) as server:
+            return self._running(server, model, deployment)
+
+    def stop(self, model: str, version: str = "", deployment: Deployment | None = None) -> None:
+        """Stop the servers of a model when their last request has ended.
+
+        Args:
+            model: Its name.
+            version: Its version; all of them without it.
+            deployment: The deployment that ended; without it all of the model's.
+        """
         with self._lock:
-            server = self._servers.get(key) or _Server(len(self._servers))
-            self._servers[key] = server
-        with server.lock:
-            if server.process is None or server.process.poll() is not None:
-                self._start(server, model)
-        return server
+            for key in list(self._servers):
+                meant = key.model == model and version in ("", key.version)
+                if meant and (deployment is None or key.deployment in (None, deployment)):
+                    self._retire(key)
 
-    def _start(self, server: _Server, model: Any) -> None:
-        name = f"model-{server.number}"
-        folder = self._work / name
-        folder.mkdir(parents=True, exist_ok=True)
-        socket = self._sockets / f"{name}.sock"
-        socket.unlink(missing_ok=True)
-        server.connections = Connections(socket)
-        server.recipe = recipe_for(model, str(socket))
-        log = self._work / f"{name}.log"
-        log.unlink(missing_ok=True)
-        environment = {**self._environment, **server.recipe.environment}
-        process = self._sandbox.spawn(server.recipe.command, env=environment, cwd=folder, log=log)
-        self._wait_healthy(server, process, model, log)
-        server.process = process
-
-    def _wait_healthy(self, server: _Server, process: Process, model: Any, log: Path) -> None:
-        assert server.recipe is not None
-        deadline = time.monotonic() + START_TIMEOUT
-        while True:
-            try:
-                route = server.recipe.health_route
-                if server.connections.request("GET", route, b"", 5.0)[0] == 200:
-                    return
-            except OSError:
-                pass  # not listening yet
-            if process.poll() is not None:
-                raise self._load_failure(server.recipe, model, log)
-            if time.monotonic() > deadline:
-                process.kill()
-                message = f"E334 the model server was not healthy after {START_TIMEOUT:.0f} s"
-                raise ServiceError(code_pb2.DEADLINE_EXCEEDED, f"{message}; log: {log}")
-            time.sleep(POLL_INTERVAL)
-
-    def _load_failure(self, recipe: Recipe, model: Any, log: Path) -> ServiceError:
-        cause = last_exception(log.read_text(errors="replace"))
-        written = self._written_with(model)
-        by = f", which {written} wrote," if written else ""
-        message = (
-            f"E333 the server of {model.container_spec.image_uri} could not load the model at "
-            f"{model.artifact_uri}{by} with {recipe.installed}: {cause} (log: {log})"
-        )
-        return ServiceError(code_pb2.FAILED_PRECONDITION, message)
-
-    def _written_with(self, model: Any) -> str:
+    @contextlib.contextmanager
+    def _use(self, model: Any, deployment: Deployment | None) -> Iterator[_Server]:
+        key = self._key(model, deployment)
+        with self._lock:
+            server = self._servers.setdefault(key, _Server())
+            self._servers.move_to_end(key)
+            server.users += 1
         try:
-            return written_with(str(self._store.path(model.artifact_uri)))
-        except (OSError, ValueError):
-            return ""
+            yield server
+        finally:
+            with self._lock:
+                server.users -= 1
+                if server.retired and not server.users and server.running:
+                    server.running.stop()
+                if server.running is None and not server.users:
+                    self._forget(key, server)
+
+    def _forget(self, key: _Key, server: _Server) -> None:
+        if self._servers.get(key) is server:
+            del self._servers[key]
+
+    def _key(self, model: Any, deployment: Deployment | None) -> _Key:
+        own = self._starter.is_container(model.container_spec.image_uri)
+        place = (deployment or Deployment.of_jobs(model)) if own else None
+        return _Key(model.name, model.version_id, model.etag, place)
+
+    def _running(self, server: _Server, model: Any, deployment: Deployment | None) -> Running:
+        with server.lock:
+            if server.running is None or not server.running.is_alive():
+                if server.running:
+                    server.running.stop()
+                self._make_room()
+                place = deployment or Deployment.of_jobs(model)
+                server.running = self._starter.start(model, place)
+            return server.running
+
+    def _make_room(self) -> None:
+        with self._lock:
+            servers = self._servers.items()
+            alive = [key for key, it in servers if it.running and it.running.is_alive()]
+            idle = [key for key in alive if not self._servers[key].users]
+            for key in idle[: max(len(alive) + 1 - self._most, 0)]:
+                self._retire(key)
+
+    def _retire(self, key: _Key) -> None:
+        """Give a server up; the caller holds the lock."""
+        server = self._servers.pop(key)
+        server.retired = True
+        if not server.users and server.running:
+            server.running.stop()

@@ -48,27 +48,33 @@ class ChecksumCache:
 
     def __init__(self, capacity: int = 65_536) -> None:
         self._capacity = capacity
-        self._known: OrderedDict[tuple[str, int, int, int], Checksums] = OrderedDict()
+        self._known: OrderedDict[str, tuple[tuple[int, int, int], Checksums]] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, path: Path, file: BinaryIO) -> Checksums:
         """Return the checksums of the open ``file`` that lies at ``path``."""
         stat = os.fstat(file.fileno())
-        with self._lock:
-            known = self._known.get(_key(path, stat))
+        known = self.known(path, *_state(stat))
         if known:
             return known
         checksums = _hash(file)
         after = os.fstat(file.fileno())
         settled = time.time_ns() - after.st_mtime_ns > _CLOCK_TICK_NS
-        if settled and _key(path, after) == _key(path, stat):
+        if settled and _state(after) == _state(stat):
             self.remember(path, stat, checksums)
         return checksums
+
+    def known(self, path: Path, inode: int, mtime_ns: int, size: int) -> Checksums | None:
+        """Return the checksums of a file in this state, if they were computed before."""
+        with self._lock:
+            state, checksums = self._known.get(str(path), (None, None))
+        return checksums if state == (inode, mtime_ns, size) else None
 
     def remember(self, path: Path, stat: os.stat_result, checksums: Checksums) -> None:
         """Keep what was computed while the file was written."""
         with self._lock:
-            self._known[_key(path, stat)] = checksums
+            self._known.pop(str(path), None)
+            self._known[str(path)] = (_state(stat), checksums)
             if len(self._known) > self._capacity:
                 self._known.popitem(last=False)
 
@@ -77,8 +83,8 @@ def _base64(digest: bytes) -> str:
     return base64.b64encode(digest).decode()
 
 
-def _key(path: Path, stat: os.stat_result) -> tuple[str, int, int, int]:
-    return str(path), stat.st_ino, stat.st_mtime_ns, stat.st_size
+def _state(stat: os.stat_result) -> tuple[int, int, int]:
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 
 def _hash(file: BinaryIO) -> Checksums:

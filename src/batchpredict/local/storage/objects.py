@@ -5,22 +5,23 @@ import mimetypes
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from threading import RLock
 from typing import Any, BinaryIO
 
 from batchpredict.local.storage.buckets import Buckets
 from batchpredict.local.storage.checksums import ChecksumCache, Checksums, Hasher
 from batchpredict.local.storage.conditions import NO_CONDITIONS, Conditions
 from batchpredict.local.storage.errors import StorageError, object_not_found
+from batchpredict.local.storage.locks import StoreLocks
 from batchpredict.local.storage.names import check_object, parse_uri, segments
 from batchpredict.local.storage.sidecars import Sidecar, Sidecars
 from batchpredict.local.storage.staging import Staged, Staging
 from batchpredict.local.storage.tree import Tree
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
+_DESCRIBED = 65_536  # objects whose metadata is kept at hand
 _TYPES = mimetypes.MimeTypes()  # the same on every machine, unlike the module's functions
 
 
@@ -37,6 +38,7 @@ class StoredObject:
         metageneration: Number of the version of its attributes.
         updated_ns: When data or attributes last changed.
         attributes: Fields by their name in the JSON API.
+        inode: Of its file.
     """
 
     bucket: str
@@ -47,6 +49,7 @@ class StoredObject:
     metageneration: int
     updated_ns: int
     attributes: Mapping[str, Any]
+    inode: int = 0
 
     @property
     def etag(self) -> str:
@@ -77,9 +80,10 @@ class ObjectStore:
         self._tree = Tree(self.root)
         self._sidecars = Sidecars(self.root / ".metadata", self.root / ".staging")
         self._checksums = ChecksumCache()
-        self._lock = RLock()  # held for a few system calls, never while data is copied or hashed
+        self._locks = StoreLocks()
         self._newest = 0
-        self.buckets = Buckets(self._tree, self._sidecars, self._lock)
+        self._described_last: dict[tuple[str, str], Sidecar] = {}
+        self.buckets = Buckets(self._tree, self._sidecars, self._locks.folders)
 
     def path(self, uri: str) -> Path:
         """Return the file or folder of a ``gs://`` URI, whether or not it exists."""
@@ -95,7 +99,7 @@ class ObjectStore:
 
     def delete_bucket(self, name: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Remove a bucket; one with objects is an error."""
-        with self._lock:
+        with self._locks.every():
             conditions.check(self.buckets.get(name))
             if self.names(name):
                 raise StorageError(409, f"The bucket you tried to delete is not empty: {name}")
@@ -110,7 +114,9 @@ class ObjectStore:
 
     def find(self, bucket: str, name: str) -> StoredObject | None:
         """Return an object, or None when there is none of that name."""
-        with self._lock:
+        if not name.endswith("/") and (settled := self._settled(bucket, name)):
+            return settled
+        with self._locks.of(bucket, name):
             stat = self._tree.stat(bucket, check_object(name))
             if stat is None:
                 return None
@@ -132,11 +138,12 @@ class ObjectStore:
         self, bucket: str, name: str, generation: int | None = None
     ) -> Iterator[tuple[StoredObject, BinaryIO]]:
         """Yield an object and its data; a later upload does not change what is read."""
-        with self._lock:
-            found = self.get(bucket, name, generation)
-            if name.endswith("/"):
-                file: BinaryIO = io.BytesIO()
-            else:
+        found = self.get(bucket, name, generation)
+        file: BinaryIO = io.BytesIO() if name.endswith("/") else self._open(found)
+        if not name.endswith("/") and os.fstat(file.fileno()).st_mtime_ns != found.generation:
+            file.close()  # it was replaced in between
+            with self._locks.of(bucket, name):
+                found = self.get(bucket, name, generation)
                 file = self._open(found)
                 found = self._described(bucket, name, os.fstat(file.fileno()))
         with file:
@@ -146,6 +153,8 @@ class ObjectStore:
         """Return the checksums of an object, computed once for each generation."""
         if found.name.endswith("/"):
             return Hasher().checksums()
+        if known := self._checksums.known(found.path, found.inode, found.generation, found.size):
+            return known
         with self._open(found) as file:
             return self._checksums.of(found.path, file)
 
@@ -160,7 +169,7 @@ class ObjectStore:
         """Make staged data the new generation of an object, if the conditions hold."""
         if name.endswith("/") and staged.size:
             raise StorageError(400, f"{name!r} is a folder on this machine and cannot hold data")
-        with self._lock:
+        with self._locks.of(bucket, name):
             self.buckets.require(bucket)
             live = self.find(bucket, name)
             conditions.check(live)
@@ -169,7 +178,8 @@ class ObjectStore:
                 raise StorageError(500, f"The data of {bucket}/{name} was changed while staged")
             generation = stat.st_mtime_ns
             sidecar = Sidecar(generation, 1, generation, dict(attributes))
-            path = self._publish(staged, bucket, name, sidecar)
+            with self._locks.folders if name.endswith("/") else nullcontext():
+                path = self._publish(staged, bucket, name, sidecar)
             self._checksums.remember(path, stat, staged.checksums())
             return StoredObject(
                 bucket, name, path, staged.size, generation, 1, generation, sidecar.attributes
@@ -184,16 +194,13 @@ class ObjectStore:
         generation: int | None = None,
     ) -> StoredObject:
         """Replace the attributes of an object by what ``change`` makes of them."""
-        with self._lock:
+        with self._locks.of(bucket, name):
             live = self.get(bucket, name, generation)
             conditions.check(live)
-            sidecar = Sidecar(
-                live.generation,
-                live.metageneration + 1,
-                time.time_ns(),
-                dict(change(live.attributes)),
-            )
+            attributes = dict(change(live.attributes))
+            sidecar = Sidecar(live.generation, live.metageneration + 1, time.time_ns(), attributes)
             self._sidecars.write(bucket, name, sidecar)
+            self._described_last.pop((bucket, name), None)
             return self._stored(bucket, name, live.size, sidecar)
 
     def delete(
@@ -204,13 +211,16 @@ class ObjectStore:
         generation: int | None = None,
     ) -> None:
         """Remove an object, and the folders that only it needed."""
-        with self._lock:
+        with self._locks.of(bucket, name):
             live = self.get(bucket, name, generation)
             conditions.check(live)
             if not name.endswith("/"):
                 live.path.unlink()
             self._sidecars.remove(bucket, name)
-            self._prune(bucket, name)
+            self._described_last.pop((bucket, name), None)
+            if name.endswith("/") or self._tree.is_empty(live.path.parent):
+                with self._locks.folders:
+                    self._prune(bucket, name)
 
     def _publish(self, staged: Staged, bucket: str, name: str, sidecar: Sidecar) -> Path:
         staged_sidecar = self._sidecars.stage(sidecar)  # a full disk shows before data is replaced
@@ -223,31 +233,46 @@ class ObjectStore:
 
     def _next_generation(self, live: StoredObject | None) -> int:
         live_generation = live.generation if live else 0
-        self._newest = max(time.time_ns(), self._newest + 1, live_generation + 1)
-        return self._newest
+        with self._locks.count:
+            self._newest = max(time.time_ns(), self._newest + 1, live_generation + 1)
+            return self._newest
 
     def _marker(self, bucket: str, name: str) -> StoredObject | None:
         sidecar = self._sidecars.read(bucket, name)
         return self._stored(bucket, name, 0, sidecar) if sidecar else None
 
+    def _settled(self, bucket: str, name: str) -> StoredObject | None:
+        """Return an object that is as it was when it was last described; it needs no lock."""
+        # Each system call lets other threads go first: under load that takes the time.
+        last = self._described_last.get((bucket, name))
+        stat = self._tree.stat(bucket, name) if last else None
+        if last and stat and last.generation == stat.st_mtime_ns:
+            return self._stored(bucket, name, stat.st_size, last, stat.st_ino)
+        return None
+
     def _described(self, bucket: str, name: str, stat: os.stat_result) -> StoredObject:
         sidecar = self._sidecars.read(bucket, name)
         generation = stat.st_mtime_ns
         if sidecar is None or sidecar.generation != generation:
-            attributes = {"contentType": _guessed_type(name)}
-            sidecar = Sidecar(generation, 1, generation, attributes)
-        return self._stored(bucket, name, stat.st_size, sidecar)
+            sidecar = Sidecar(generation, 1, generation, {"contentType": _guessed_type(name)})
+        if len(self._described_last) >= _DESCRIBED:
+            self._described_last.clear()
+        self._described_last[bucket, name] = sidecar
+        return self._stored(bucket, name, stat.st_size, sidecar, stat.st_ino)
 
-    def _stored(self, bucket: str, name: str, size: int, sidecar: Sidecar) -> StoredObject:
+    def _stored(
+        self, bucket: str, name: str, size: int, sidecar: Sidecar, inode: int = 0
+    ) -> StoredObject:
         return StoredObject(
             bucket,
             name,
-            self._tree.path(bucket, name),
+            self.root.joinpath(bucket, *segments(name)),
             size,
             sidecar.generation,
             sidecar.metageneration,
             sidecar.updated_ns,
             sidecar.attributes,
+            inode,
         )
 
     def _open(self, found: StoredObject) -> BinaryIO:

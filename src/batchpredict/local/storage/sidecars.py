@@ -1,7 +1,6 @@
 """Metadata that a file cannot carry, in JSON files beside the tree of the buckets."""
 
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from batchpredict.local.storage.names import sidecar_segments
+from batchpredict.local.storage.tree import replace_in_folder
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ class Sidecars:
 
     def publish(self, staged: Path, bucket: str, name: str) -> None:
         """Put a staged file in the place of the object's metadata."""
-        target = self._path(bucket, name)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(staged, target)
+        replace_in_folder(staged, self._path(bucket, name))
 
     def write(self, bucket: str, name: str, sidecar: Sidecar) -> None:
         """Replace the metadata of an object."""

@@ -1,15 +1,12 @@
 """Data on its way in: a private file that becomes an object by one rename."""
 
 import os
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from batchpredict.local.storage.checksums import Checksums, Hasher
-
-_WEEK_SECONDS = 7 * 24 * 3600
 
 
 class Staged:
@@ -43,12 +40,17 @@ class Staged:
 
 
 class Staging:
-    """The folder of temporary files, on the file system of the buckets."""
+    """The folder of temporary files, on the file system of the buckets.
+
+    Attributes:
+        abandoned: How many unfinished files an earlier session left. They are gone: which upload
+            they belong to was known to that session only.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._folder.mkdir(exist_ok=True)
-        self._remove_abandoned()
+        self.abandoned = self._remove_abandoned()
 
     def begin(self) -> Staged:
         """Return an empty temporary file; its owner commits or discards it."""
@@ -64,9 +66,8 @@ class Staging:
         finally:
             staged.discard()
 
-    def _remove_abandoned(self) -> None:
-        oldest = time.time() - _WEEK_SECONDS  # as long as an upload session lives in Cloud Storage
-        for path in self._folder.iterdir():
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < oldest:
-                    path.unlink()
+    def _remove_abandoned(self) -> int:
+        found = list(self._folder.iterdir())
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)

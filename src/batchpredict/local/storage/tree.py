@@ -16,6 +16,7 @@ from batchpredict.local.storage.names import (
 )
 
 # Without O_NONBLOCK the opening of a named pipe would wait for its writer.
+_TRIES = 100
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -27,19 +28,27 @@ class Tree:
 
     def path(self, bucket: str, name: str = "") -> Path:
         """Return where an object lies, or its bucket when ``name`` is empty."""
-        parts = segments(check_object(name)) if name else []
-        path = self.root.joinpath(check_bucket(bucket), *parts)
-        if os.path.realpath(path) != str(path):
-            raise StorageError(
-                403, f"{bucket}/{name} passes a symbolic link, which is never followed: {path}"
-            )
-        return path
+        return self._follow(bucket, name)[0]
+
+    def _follow(self, bucket: str, name: str) -> tuple[Path, os.stat_result | None]:
+        """Return a path and its state, None when there is nothing; look at each part once."""
+        path, found = str(self.root), None
+        for part in [check_bucket(bucket), *(segments(check_object(name)) if name else [])]:
+            path = f"{path}/{part}"
+            try:
+                found = os.lstat(path)
+            except (FileNotFoundError, NotADirectoryError):
+                return self.root.joinpath(bucket, *(segments(name) if name else [])), None
+            if stat.S_ISLNK(found.st_mode):
+                raise StorageError(
+                    403, f"{bucket}/{name} passes a symbolic link, which is never followed: {path}"
+                )
+        return Path(path), found
 
     def stat(self, bucket: str, name: str) -> os.stat_result | None:
         """Return the state of an object's file, or of a marker's folder, if there is one."""
-        try:
-            found = os.lstat(self.path(bucket, name))
-        except (FileNotFoundError, NotADirectoryError):
+        _, found = self._follow(bucket, name)
+        if found is None:
             return None
         is_wanted = stat.S_ISDIR if name.endswith("/") else stat.S_ISREG
         return found if is_wanted(found.st_mode) else None
@@ -52,11 +61,10 @@ class Tree:
         """Make a staged file the object ``name``, or make the folder of a marker."""
         path = self.path(bucket, name)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             if name.endswith("/"):
-                path.mkdir(exist_ok=True)
+                path.mkdir(parents=True, exist_ok=True)
             else:
-                os.replace(staged, path)
+                replace_in_folder(staged, path)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
             raise StorageError(
                 409,
@@ -80,6 +88,14 @@ class Tree:
         names += _walk(base, f"{folder}/" if folder else "", prefix)
         return sorted(name for name in names if not object_name_problem(name))
 
+    def is_empty(self, folder: Path) -> bool:
+        """Tell whether there is a folder with nothing in it."""
+        try:
+            with os.scandir(folder) as entries:
+                return next(entries, None) is None
+        except FileNotFoundError:
+            return False  # another deletion has removed it
+
     def remove_empty_folders(self, folder: Path) -> None:
         """Remove ``folder`` and the folders in it, except those that hold a file."""
         for found, _, _ in os.walk(folder, topdown=False):
@@ -91,6 +107,20 @@ class Tree:
             return bool(check_bucket(entry.name)) and entry.is_dir(follow_symlinks=False)
         except StorageError:
             return False
+
+
+def replace_in_folder(staged: Path, path: Path) -> None:
+    """Rename a file into a folder, which is made if need be.
+
+    A folder that was just emptied may be removed at any moment: then it is made again.
+    """
+    for _ in range(_TRIES):
+        with suppress(FileNotFoundError):
+            os.replace(staged, path)
+            return
+        with suppress(FileNotFoundError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(staged, path)
 
 
 def _walk(base: Path, start: str, prefix: str) -> Iterator[str]:

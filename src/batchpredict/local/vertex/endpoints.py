@@ -10,6 +10,7 @@ from google.protobuf import empty_pb2
 from google.rpc import code_pb2
 
 from batchpredict.local.serving.servers import ModelServers
+from batchpredict.local.serving.variables import Deployment
 from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import ModelService, parent_of
@@ -98,6 +99,19 @@ class EndpointService:
 
         return self._resources.update(sent.name, change)
 
+    def update_endpoint_long_running(self, request: Any) -> Any:
+        """Change how long a prediction may take; no other field can be changed this way."""
+        sent = request.endpoint
+
+        def change(endpoint: Any) -> None:
+            check_etag(sent.etag, endpoint.etag)
+            copy_paths(["client_connection_config"], sent, endpoint)
+            endpoint.update_time, endpoint.etag = _now(), new_id()
+
+        endpoint = self._resources.update(sent.name, change)
+        metadata = types.UpdateEndpointOperationMetadata()
+        return self._operations.succeeded(parent_of(sent.name), endpoint, metadata)
+
     def deploy_model(self, request: Any) -> Any:
         """Start the model's server, then add it to the endpoint with its share of traffic."""
         self._resources.get(request.endpoint)
@@ -107,11 +121,11 @@ class EndpointService:
         check_prediction_resources(deployed)
         model = self._models.resolve(deployed.model)
         metadata = types.DeployModelOperationMetadata()
+        _complete(deployed, model)
         try:
-            self._servers.ensure(model)
+            self._servers.ensure(model, Deployment.of(request.endpoint, deployed))
         except ServiceError as error:
             return self._operations.failed(parent_of(request.endpoint), error, metadata)
-        _complete(deployed, model)
         split = dict(request.traffic_split)
         self._resources.update(request.endpoint, lambda it: _add(it, deployed, split))
         reply = types.DeployModelResponse(deployed_model=deployed)
@@ -140,11 +154,17 @@ class EndpointService:
         return self._operations.succeeded(parent_of(request.endpoint), reply, metadata)
 
     def undeploy_model(self, request: Any) -> Any:
-        """Take one deployed model off the endpoint."""
+        """Take one deployed model off the endpoint, and stop its server."""
         split = dict(request.traffic_split)
-        self._resources.update(
-            request.endpoint, lambda it: _remove(it, request.deployed_model_id, split)
-        )
+        gone: list[Any] = []
+
+        def change(endpoint: Any) -> None:
+            gone.append(_deployed(endpoint, request.deployed_model_id))
+            _remove(endpoint, request.deployed_model_id, split)
+
+        self._resources.update(request.endpoint, change)
+        place = Deployment.of(request.endpoint, gone[-1])
+        self._servers.stop(gone[-1].model, gone[-1].model_version_id, place)
         reply = types.UndeployModelResponse()
         metadata = types.UndeployModelOperationMetadata()
         return self._operations.succeeded(parent_of(request.endpoint), reply, metadata)

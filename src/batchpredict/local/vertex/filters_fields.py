@@ -16,8 +16,17 @@ from google.protobuf.descriptor import Descriptor, EnumDescriptor
 from batchpredict.local.vertex.errors import invalid
 from batchpredict.local.vertex.filters import Compare, Test, unquoted
 
-TEXTS = ("name", "display_name", "template_uri", "template_metadata.version")
-TIMES = ("create_time", "update_time", "start_time", "end_time")
+TEXTS = (
+    "name",
+    "display_name",
+    "schedule_name",
+    "schema_title",
+    "uri",
+    "training_task_definition",
+    "template_uri",
+    "template_metadata.version",
+)
+TIMES = ("create_time", "update_time", "start_time", "end_time", "next_run_time")
 ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -37,11 +46,17 @@ def comparisons(kind: Descriptor) -> Compare:
             return _label(field.partition(".")[2], sign, text)
         if name == "state" and name in kind.fields_by_name:
             return _state(kind, sign, text)
+        if (sign, text) == (":", "*") and _has_presence(kind, name):
+            return lambda message: bool(message.HasField(name))
         if name in TIMES and name in kind.fields_by_name:
             return _time(name, sign, text)
         return _text(_reader(kind, name), name, sign, text)
 
     return compare
+
+
+def _has_presence(kind: Descriptor, name: str) -> bool:
+    return name in kind.fields_by_name and kind.fields_by_name[name].has_presence
 
 
 def _snake(field: str) -> str:

@@ -12,19 +12,23 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import empty_pb2
 from google.rpc import code_pb2, status_pb2
 
+from batchpredict.local.bigquery.api import BigQueryApi
+from batchpredict.local.bigquery.errors import BigQueryError
 from batchpredict.local.serving.servers import ModelServers
 from batchpredict.local.settings import BatchSettings
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
+from batchpredict.local.vertex.batch.destinations import output_directory
 from batchpredict.local.vertex.batch.explanations import check_explanations
 from batchpredict.local.vertex.batch.prediction import (
     CODES,
     Outcome,
     check_outcome,
-    output_directory,
     run_batch_prediction,
 )
 from batchpredict.local.vertex.batch.requests import check_request, without_output
+from batchpredict.local.vertex.batch.table_output import output_tables
+from batchpredict.local.vertex.batch.tables import service_error
 from batchpredict.local.vertex.errors import ServiceError, invalid
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import ModelService, parent_of
@@ -73,8 +77,10 @@ class JobService:
         servers: ModelServers,
         store: ObjectStore,
         settings: BatchSettings,
+        bigquery: BigQueryApi,
     ) -> None:
         self.settings = settings
+        self._bigquery = bigquery
         self._resources = resources
         self._operations = operations
         self._models = models
@@ -93,6 +99,8 @@ class JobService:
         """Check the request, start the job and return it as pending."""
         job = without_output(request.batch_prediction_job)
         check_request(job)
+        if "bigquery" in (job.input_config.instances_format, job.output_config.predictions_format):
+            self._warehouse()
         model = self._model(request.parent, job)
         check_explanations(job, model)
         job.name = f"{request.parent}/batchPredictionJobs/{new_id()}"
@@ -117,6 +125,13 @@ class JobService:
             artifact_uri=unmanaged.artifact_uri,
             container_spec=unmanaged.container_spec,
         )
+
+    def _warehouse(self) -> Any:
+        """Return the tables of BigQuery; without its packages there are none."""
+        try:
+            return self._bigquery.service().warehouse
+        except BigQueryError as error:
+            raise service_error(error) from error
 
     def _start(self, name: str) -> None:
         """Put a job at the end of the line, and let one more thread work when there may be one."""
@@ -146,6 +161,7 @@ class JobService:
                 job,
                 run.model,
                 self._store,
+                self._warehouse,
                 self._servers.post,
                 run.cancelled,
                 outcome,
@@ -242,9 +258,14 @@ def _begin(job: Any, model: Any, moment: datetime.datetime) -> None:
     if job.state == State.JOB_STATE_CANCELLING:
         raise _cancellation()
     job.state = State.JOB_STATE_RUNNING
-    job.start_time = job.update_time = _now()
+    job.start_time = job.update_time = moment
     # Said from the start: also a job that fails has written there.
-    job.output_info.gcs_output_directory = output_directory(job, model, moment)
+    if job.output_config.predictions_format == "bigquery":
+        tables = output_tables(job, model)
+        job.output_info.bigquery_output_dataset = f"bq://{tables.project}.{tables.dataset}"
+        job.output_info.bigquery_output_table = tables.predictions
+    else:
+        job.output_info.gcs_output_directory = output_directory(job, model, moment)
 
 
 def _count(job: Any, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
@@ -16,9 +16,11 @@ from google.protobuf.descriptor import Descriptor
 
 from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.vertex.errors import invalid
-from batchpredict.local.vertex.filters import parse_filter
+from batchpredict.local.vertex.filters import Test, parse_filter, unquoted
 from batchpredict.local.vertex.filters_fields import TIMES, comparisons
+from batchpredict.local.vertex.masks import cut
 
+Relation = Callable[[Any, str], bool]
 DEFAULT_PAGE = 100
 LARGEST_PAGE = 1000
 ORDERED_BY = ("display_name", *TIMES)
@@ -31,6 +33,7 @@ def select(
     *,
     order: str = "create_time desc",
     synonyms: Mapping[str, str] | None = None,
+    relations: Mapping[str, Relation] | None = None,
 ) -> tuple[list[Any], str]:
     """Return the page of ``messages`` that ``request`` asks for, and the next page's token.
 
@@ -39,6 +42,7 @@ def select(
         request: A List request: filter, order_by, page_size, page_token and read_mask.
         order: The order when the request has none.
         synonyms: Fields that are meant when others are ordered by.
+        relations: What a filter may ask for with ``:`` beside the fields.
 
     Raises:
         ServiceError: INVALID_ARGUMENT; the message names what is not understood.
@@ -47,10 +51,10 @@ def select(
     if kind is None:
         return [], ""
     keys = _order(getattr(request, "order_by", "") or order, kind, synonyms or {})
-    found = _filtered(messages, request.filter, kind)
+    found = _filtered(messages, request.filter, kind, relations or {})
     found.sort(key=lambda message: _Place(_values(message, keys), keys))
     page, token = _page(found, request, keys)
-    return [_masked(message, request, kind) for message in page], token
+    return [_masked(message, request) for message in page], token
 
 
 def _kind(messages: Sequence[Any], request: Any) -> Descriptor | None:
@@ -62,10 +66,19 @@ def _kind(messages: Sequence[Any], request: Any) -> Descriptor | None:
     return protobuf(messages[0]).DESCRIPTOR if messages else None
 
 
-def _filtered(messages: Sequence[Any], expression: str, kind: Descriptor) -> list[Any]:
+def _filtered(
+    messages: Sequence[Any], expression: str, kind: Descriptor, relations: Mapping[str, Relation]
+) -> list[Any]:
     if not expression.strip():
         return list(messages)
-    test = parse_filter(expression, comparisons(kind))
+    of_fields = comparisons(kind)
+
+    def compare(field: str, sign: str, value: str) -> Test:
+        if field not in relations or sign != ":":
+            return of_fields(field, sign, value)
+        return lambda message: relations[field](message, unquoted(value))
+
+    test = parse_filter(expression, compare)
     return [message for message in messages if test(protobuf(message))]
 
 
@@ -138,12 +151,8 @@ def _read_token(token: str, digest: str, keys: Sequence[tuple[str, bool]]) -> li
     raise invalid("page_token must be that of the page before, with the same filter and order_by")
 
 
-def _masked(message: Any, request: Any, kind: Descriptor) -> Any:
+def _masked(message: Any, request: Any) -> Any:
     mask = protobuf(request).read_mask if hasattr(request, "read_mask") else None
     if mask is None or not mask.paths or list(mask.paths) == ["*"]:
         return message
-    if not mask.IsValidForDescriptor(kind):
-        raise invalid(f"read_mask {list(mask.paths)} names what is no field of {kind.name}")
-    kept = type(protobuf(message))()
-    mask.MergeMessage(protobuf(message), kept)
-    return type(message).wrap(kept)
+    return type(message).wrap(cut(protobuf(message), mask.paths))

@@ -41,7 +41,7 @@ class ModelVersions:
         self._repair()
 
     def _repair(self) -> None:
-        """Give a head to versions without one, as earlier releases kept them.
+        """Give a head to versions without one, as earlier releases kept them; finish deletions.
 
         A head without versions, which a killed session may leave, is no model and in nobody's way.
         """
@@ -49,6 +49,8 @@ class ModelVersions:
         for base in dict.fromkeys(map(base_of, names)):
             if f"{base}@-" not in names:
                 self._adopt(base, self.numbers(base))
+            elif DEFAULT not in self._owners(self._head(base)):
+                self._remove(base)
 
     def _adopt(self, base: str, numbers: Sequence[int]) -> None:
         versions = [self._resources.get(f"{base}@{number}") for number in numbers]
@@ -137,9 +139,15 @@ class ModelVersions:
         self._resources.delete(f"{base}@{number}")
 
     def delete(self, base: str) -> None:
-        """Delete a model; the default version goes last: a cut-off call can be repeated."""
-        default = self._owners(self._head(base)).get(DEFAULT)
-        for number in sorted(self.numbers(base), key=lambda it: it == default):
+        """Delete a model, in one write: without a default version it is none.
+
+        What a killed session leaves of it after that write is removed at the next start.
+        """
+        self._put_head(self._head(base), {})
+        self._remove(base)
+
+    def _remove(self, base: str) -> None:
+        for number in self.numbers(base):
             self._resources.delete(f"{base}@{number}")
         self._resources.delete(f"{base}@-")
 

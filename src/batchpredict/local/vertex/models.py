@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
@@ -38,11 +38,23 @@ VERSION_ORDER = {"create_time": "version_create_time", "update_time": "version_u
 
 
 class ModelService:
-    """Models with their versions; which versions are deployed is read from the endpoints."""
+    """Models with their versions; which versions are deployed is read from the endpoints.
 
-    def __init__(self, resources: Resources, operations: Operations) -> None:
+    Args:
+        resources: All resources of the home folder.
+        operations: Long-running operations.
+        stop: Is told of each model that is deleted, and of which version or "" for all.
+    """
+
+    def __init__(
+        self,
+        resources: Resources,
+        operations: Operations,
+        stop: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
         self._resources = resources
         self._operations = operations
+        self._stop_servers = stop
         self._versions = ModelVersions(resources)
 
     def upload_model(self, request: Any) -> Any:
@@ -212,6 +224,7 @@ class ModelService:
                 message = f"{request.name} is the only version; delete the model with DeleteModel."
                 raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
             self._versions.delete_version(base, number)
+        self._stop_servers(base, str(number))
         metadata = types.DeleteOperationMetadata()
         return self._operations.succeeded(parent_of(base), empty_pb2.Empty(), metadata)
 
@@ -224,6 +237,7 @@ class ModelService:
                 raise not_found(base)
             self._check_not_served([self._versions.view(base, number) for number in numbers])
             self._versions.delete(base)
+        self._stop_servers(base, "")
         metadata = types.DeleteOperationMetadata()
         return self._operations.succeeded(parent_of(base), empty_pb2.Empty(), metadata)
 

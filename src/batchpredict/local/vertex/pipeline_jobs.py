@@ -2,33 +2,40 @@
 
 import datetime
 import logging
-import os
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
-from google.protobuf import empty_pb2, json_format
+from google.protobuf import empty_pb2
 from google.rpc import code_pb2, status_pb2
 
 from batchpredict.local.launch.sandbox import Sandbox
-from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.pipelines.cache import StepCache
 from batchpredict.local.pipelines.contents import Contents
-from batchpredict.local.pipelines.placeholders import plain_numbers
+from batchpredict.local.pipelines.journal import Journal
 from batchpredict.local.pipelines.retries import Clock
 from batchpredict.local.pipelines.runner import PipelineRunner
-from batchpredict.local.pipelines.spec import Pipeline, load_pipeline
+from batchpredict.local.pipelines.spec import Pipeline
 from batchpredict.local.pipelines.states import TaskStates
 from batchpredict.local.pipelines.tasks import RunContext
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.errors import ServiceError, invalid
 from batchpredict.local.vertex.listing import select
+from batchpredict.local.vertex.metadata.nodes import new_detail
 from batchpredict.local.vertex.models import parent_of
-from batchpredict.local.vertex.operations import Operations, new_id
+from batchpredict.local.vertex.operations import Operations
+from batchpredict.local.vertex.pipeline_contexts import (
+    PARALLEL_STEPS,
+    RunPlaces,
+    identity_of,
+    new_job_id,
+    parameters_of,
+    pipeline_of,
+)
 from batchpredict.local.vertex.state import Resources
 
 log = logging.getLogger("batchpredict.local")
@@ -38,19 +45,23 @@ ACTIVE = (
     State.PIPELINE_STATE_RUNNING,
     State.PIPELINE_STATE_CANCELLING,
 )
-FAIL_FAST = types.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST
+RESUMABLE = (State.PIPELINE_STATE_FAILED, State.PIPELINE_STATE_CANCELLED)
 JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
 CLIENT_WAIT = 3.0
-PARALLEL_STEPS = max(4, 2 * (os.cpu_count() or 1))
 
 
 @dataclass(frozen=True)
 class _Run:
-    """What is known of a run beside its resource."""
+    """What is known of a run beside its resource.
+
+    Attributes:
+        reason: The ``Status`` that says why it was stopped, unless a client cancelled it.
+    """
 
     states: TaskStates
-    cancelled: threading.Event
-    finished: threading.Event
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    finished: threading.Event = field(default_factory=threading.Event)
+    reason: list[Any] = field(default_factory=list)
 
 
 def _now() -> datetime.datetime:
@@ -84,11 +95,7 @@ class PipelineService:
     ) -> None:
         self._resources = resources
         self._operations = operations
-        self._store = store
-        self._sandbox = sandbox
-        self._environment = environment
-        self._runs_folder = runs
-        self._work = work
+        self._places = RunPlaces(store, sandbox, environment, runs, work)
         self.clock = Clock()
         self.caching = caching
         self._cache = StepCache(runs.parent / "cache", Contents(store, self._find))
@@ -99,76 +106,83 @@ class PipelineService:
     def create_pipeline_job(self, request: Any) -> Any:
         """Check the job, start it and return it as running."""
         job = request.pipeline_job
-        spec = json_format.MessageToDict(protobuf(job).pipeline_spec)
-        try:
-            pipeline = load_pipeline(spec)
-        except ValueError as error:
-            raise invalid(str(error)) from error
-        job_id = request.pipeline_job_id or self._new_job_id(pipeline.name)
+        pipeline = pipeline_of(job)
+        job_id = request.pipeline_job_id or new_job_id(pipeline.name)
         if not JOB_ID.fullmatch(job_id):
             raise invalid(f"pipeline_job_id {job_id!r} must match {JOB_ID.pattern}")
         job.name = f"{request.parent}/pipelineJobs/{job_id}"
-        parameters = _parameters(job, pipeline)
+        parameters = parameters_of(job, pipeline)
         job.create_time = job.start_time = job.update_time = _now()
         job.state = State.PIPELINE_STATE_RUNNING
+        job.job_detail = new_detail(job)
         self._resources.create(job.name, job)
-        run = _Run(TaskStates(job.name), threading.Event(), threading.Event())
-        self._runs[job.name] = run
-        context = self._context(job, job_id, run.cancelled)
-        arguments = (job.name, pipeline, context, run, parameters)
-        threading.Thread(target=self._run, args=arguments, daemon=True).start()
+        journal = Journal.begin(self._places.journal_of(job), identity_of(job))
+        self._begin(job, pipeline, parameters, journal)
         return job
 
-    @staticmethod
-    def _new_job_id(name: str) -> str:
-        words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:96] or "run"
-        start = words if words[0].isalpha() else f"run-{words}"
-        return f"{start}-{_now():%Y%m%d%H%M%S}-{new_id()[:4]}"
+    def resumable(self) -> list[Any]:
+        """Return the jobs that failed, or were cancelled or killed, the last one first."""
+        jobs = self._resources.everywhere("pipelineJobs")
+        found = [job for job in jobs if job.state in RESUMABLE]
+        return sorted(found, key=lambda job: job.start_time, reverse=True)
 
-    def _context(self, job: Any, job_id: str, cancelled: threading.Event) -> RunContext:
-        _, project, _, location = parent_of(job.name).split("/")
-        root = job.runtime_config.gcs_output_directory.rstrip("/")
-        logs = self._runs_folder / job_id / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        constants = {
-            ".pipeline_google_cloud_project_id": project,
-            ".pipeline_google_cloud_location": location,
-            ".pipeline_job_resource_name": job.name,
-            ".pipeline_job_name": job_id,
-            ".pipeline_job_uuid": job_id,
-            ".pipeline_job_create_time_utc": f"{job.create_time:%Y-%m-%dT%H:%M:%SZ}",
-            ".pipeline_job_schedule_time_utc": "",
-            ".pipeline_persistent_resource_id": "",
-            ".pipeline_service_account": job.service_account,
-            ".pipeline_network": job.network,
-            ".pipeline_encryption_key_name": job.encryption_spec.kms_key_name,
-            ".pipeline_root": root,
-        }
-        return RunContext(
-            constants=constants,
-            root=f"{root}/{job_id}",
-            store=self._store,
-            sandbox=self._sandbox,
-            logs=logs,
-            work=self._work / job_id,
-            environment={**self._environment, "CLOUD_ML_PROJECT_ID": project},
+    def resume(self, name: str) -> Any:
+        """Let a job that failed, or was cancelled or killed, go on; return it as running.
+
+        The real service has nothing like it: the job keeps its name, and what had ended well is
+        taken from its journal.
+
+        Raises:
+            ServiceError: There is no such job, it runs or has succeeded, or its journal is of
+                another pipeline, of other parameters, or damaged.
+        """
+        job = self._resources.get(name)
+        if job.state not in RESUMABLE:
+            message = f"E360 {name} is {job.state.name}: there is nothing to resume"
+            raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
+        pipeline = pipeline_of(job)
+        parameters = parameters_of(job, pipeline)
+        try:
+            journal = Journal.reopen(self._places.journal_of(job), identity_of(job))
+        except ValueError as error:
+            raise ServiceError(code_pb2.FAILED_PRECONDITION, str(error)) from error
+
+        def run_again(job: Any) -> None:
+            job.state = State.PIPELINE_STATE_RUNNING
+            job.start_time = job.update_time = _now()
+            job.end_time = job.error = None
+            job.job_detail = new_detail(job)
+
+        job = self._resources.update(name, run_again)
+        self._begin(job, pipeline, parameters, journal)
+        return job
+
+    def _begin(
+        self, job: Any, pipeline: Pipeline, parameters: Mapping[str, Any], journal: Journal
+    ) -> None:
+        run = _Run(TaskStates(job.name))
+        self._runs[job.name] = run
+        context = self._places.context(
+            job,
             slots=self._slots,
-            parallel_steps=PARALLEL_STEPS,
-            cancelled=cancelled,
-            error_of=self._error_of,
+            cancelled=run.cancelled,
+            resource_state=self._resource_state,
             clock=self.clock,
             cache=self._cache if self.caching else None,
-            fail_fast=job.runtime_config.failure_policy == FAIL_FAST,
+            journal=journal,
         )
+        arguments = (job.name, pipeline, context, run, parameters)
+        threading.Thread(target=self._run, args=arguments, daemon=True).start()
 
     def _find(self, name: str) -> Any | None:
         """Return a resource, or None; a model is kept beside its versions."""
         return self._resources.find(name) or self._resources.find(f"{name}@-")
 
-    def _error_of(self, name: str) -> str:
-        """Return what a resource says of its own failure, or ""."""
+    def _resource_state(self, name: str) -> tuple[str, str]:
+        """Return the state of a resource and what it says of its failure; "" where it has none."""
         resource = self._resources.find(name)
-        return str(getattr(getattr(resource, "error", None), "message", ""))
+        state, error = getattr(resource, "state", None), getattr(resource, "error", None)
+        return getattr(state, "name", ""), str(getattr(error, "message", ""))
 
     def _run(
         self,
@@ -192,7 +206,8 @@ class PipelineService:
             if run.cancelled.is_set():
                 job.state = State.PIPELINE_STATE_CANCELLED
                 message = message or "the run was cancelled"
-                job.error = status_pb2.Status(code=code_pb2.CANCELLED, message=message)
+                told = status_pb2.Status(code=code_pb2.CANCELLED, message=message)
+                job.error = run.reason[0] if run.reason else told
             elif failures:
                 job.state = State.PIPELINE_STATE_FAILED
                 job.error = status_pb2.Status(code=code_pb2.FAILED_PRECONDITION, message=message)
@@ -209,10 +224,18 @@ class PipelineService:
         run = self._runs.get(name)
         return run is None or run.finished.wait(timeout)
 
-    def stop(self, name: str, timeout: float = 10.0) -> None:
-        """Cancel the job if it still runs, and wait until its state says so."""
+    def stop(self, name: str, timeout: float = 10.0, late: str = "") -> None:
+        """Cancel the job if it still runs, and wait until its state says so.
+
+        Args:
+            name: The job's name.
+            timeout: Seconds to wait at most.
+            late: Why it is stopped, when it took too long.
+        """
         run = self._runs.get(name)
         if run is not None and not run.finished.is_set():
+            if late:
+                run.reason.append(status_pb2.Status(code=code_pb2.DEADLINE_EXCEEDED, message=late))
             run.cancelled.set()
             run.finished.wait(timeout)
 
@@ -267,22 +290,3 @@ class PipelineService:
             raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
         self._resources.delete(request.name)
         return self._operations.succeeded(parent_of(request.name), empty_pb2.Empty())
-
-
-def _parameters(job: Any, pipeline: Pipeline) -> dict[str, Any]:
-    """Return the run's parameters; refuse unknown and missing ones."""
-    root = job.runtime_config.gcs_output_directory
-    if not root.startswith("gs://"):
-        raise invalid("runtime_config.gcs_output_directory must be a gs:// folder")
-    content = json_format.MessageToDict(protobuf(job).runtime_config)
-    given = {k: plain_numbers(v) for k, v in content.get("parameterValues", {}).items()}
-    known = pipeline.root.input_definitions.parameters
-    unknown = sorted(set(given) - set(known))
-    missing = sorted(
-        name
-        for name, spec in known.items()
-        if name not in given and not spec.is_optional and not spec.HasField("default_value")
-    )
-    if unknown or missing:
-        raise invalid(f"unknown parameters: {unknown}; missing parameters: {missing}")
-    return given

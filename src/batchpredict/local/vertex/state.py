@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 
 from batchpredict.errors import EnvironmentFault
-from batchpredict.local.files import write_whole
+from batchpredict.local.files import remove_halves, write_whole
 from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
 
 SAFE_NAME = re.compile(r"projects/[a-z0-9][\w.:-]*/locations/[a-z0-9-]+/\w+/[\w.-]+(@[\w-]+)?")
@@ -24,6 +25,10 @@ class Resources:
     Args:
         root: Folder of the JSON files; a resource of an earlier session is found again.
         kinds: The proto-plus message type of each collection, such as ``models``.
+
+    Attributes:
+        ended: How many resources of each collection a killed session had left under way.
+        halves: How many half-written files it had left.
     """
 
     def __init__(self, root: Path, kinds: dict[str, Any]) -> None:
@@ -31,6 +36,8 @@ class Resources:
         self._kinds = kinds
         self._data: dict[str, bytes] = {}
         self._lock = threading.RLock()
+        self.ended: Counter[str] = Counter()
+        self.halves = remove_halves(root)
         for path in sorted(root.glob("projects/*/locations/*/*/*.json")):
             self._load(path)
 
@@ -138,6 +145,7 @@ class Resources:
                     code=code_pb2.ABORTED, message="the session ended before the job did"
                 )
                 self.put(name, message)
+                self.ended[collection] += 1
 
     def _kind(self, name: str) -> Any:
         return self._kinds[name.split("/")[4]]

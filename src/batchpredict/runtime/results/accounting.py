@@ -74,8 +74,8 @@ def find_aliases(
     path = os.path.join(scratch, "aliases.jsonl")
     open_matches = "(SELECT match FROM counted WHERE given <> good + bad)"
     spell = canonical_speller()
-    shown = con.execute("SELECT instance FROM predicted WHERE instance IS NOT NULL LIMIT 1")
-    echo = echo_form((shown.fetchone() or (None,))[0])
+    shown = con.execute("SELECT instance FROM predicted WHERE instance IS NOT NULL LIMIT 50")
+    echo = echo_form([text for (text,) in shown.fetchall()])
     with open(path, "w", encoding="ascii") as file:
         for side in ("inputs", "predicted", "failed"):
             rows = con.execute(

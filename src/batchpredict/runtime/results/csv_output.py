@@ -1,4 +1,4 @@
-"""Predictions that AutoML wrote as CSV, brought into the JSON Lines that all else reads."""
+"""Predictions that stand in CSV, brought into the JSON Lines that all else reads."""
 
 from typing import TYPE_CHECKING
 
@@ -145,6 +145,8 @@ def copy_table(
 def json_line(header: list[str], target_column: str, errors: bool) -> str:
     """Return the SQL of a row's JSON. The cells are texts: AutoML takes and repeats them so.
 
+    A column ``key`` alone stands for the instance: so a job with a key field writes it.
+
     Args:
         header: The columns, which SQL calls ``c0``, ``c1`` and so on.
         target_column: The target, "" to tell it by the columns.
@@ -152,7 +154,10 @@ def json_line(header: list[str], target_column: str, errors: bool) -> str:
     """
     columns = {name: f"c{place}" for place, name in enumerate(header)}
     found, answer = error_answer(columns) if errors else prediction_answer(columns, target_column)
-    cells = ", ".join(f"{sql_text(n)}, {c}" for n, c in columns.items() if n not in found)
+    inputs = {name: cell for name, cell in columns.items() if name not in found}
+    if list(inputs) == ["key"]:
+        return f"'{{\"key\": ' || to_json({inputs['key']})::VARCHAR || {answer} || '}}'"
+    cells = ", ".join(f"{sql_text(name)}, {cell}" for name, cell in inputs.items())
     return f"'{{\"instance\": ' || CAST(json_object({cells}) AS VARCHAR) || {answer} || '}}'"
 
 
@@ -202,9 +207,6 @@ def copy_rows(con: "duckdb.DuckDBPyConnection", line: str, rows: str, lines: str
 def prediction_answer(columns: dict[str, str], target_column: str) -> tuple[list[str], str]:
     """Return the columns of the prediction, and the SQL of the members that hold it.
 
-    A cell may hold a prediction as JSON, of which a line feed between the members would end the
-    line.
-
     Args:
         columns: The columns of the file, and what SQL calls them.
         target_column: The target, "" to tell it by the columns.
@@ -213,24 +215,56 @@ def prediction_answer(columns: dict[str, str], target_column: str) -> tuple[list
 
     found = prediction_columns(list(columns), target_column)
     names = [columns[name] for name in found]
-    pattern = r" *-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)? *"
-    numbers = " AND ".join(f"regexp_full_match({name}, {sql_text(pattern)})" for name in names)
     text = " || ', ' || ".join(names)
+    row = f"', \"\\u0001\": ' || to_json(left({row_text(list(columns.values()))}, 2000))::VARCHAR"
+    reason = "no number from 0 to 1 for each class" if len(names) > 1 else "no number"
     refused = (
         '\', "error": {"status": "E222", "message": \' || to_json('
-        f"'no number (of a class from 0 to 1) as prediction: ' || {text})::VARCHAR || '}}'"
+        f"'{reason} as prediction: ' || {text})::VARCHAR || '}}' || {row}"
     )
-    if list(found.values()) != [""]:
-        numbers += "".join(f" AND TRY_CAST({name} AS DOUBLE) BETWEEN 0 AND 1" for name in names)
-        head = f', "prediction": {{"classes": {json.dumps(list(found.values()))}, "scores": ['
-        answer = f"{sql_text(head)} || {text} || ']}}'"
-        return list(found), f"CASE WHEN {numbers} THEN {answer} ELSE {refused} END"
-    answer = f"', \"prediction\": {{\"value\": ' || {text} || '}}'"
-    inner = f"json_valid({text}) AND starts_with({text}, '{{')"
-    return list(found), (
-        f"CASE WHEN {numbers} THEN {answer} WHEN {inner} THEN ', \"prediction\": ' || "
-        f"translate({text}, chr(10) || chr(13), '  ') ELSE {refused} END"
+    if list(found.values()) == [""]:
+        return list(found), value_answer(text, refused, row)
+    scores = [f"{is_cell_number(n)} AND TRY_CAST({n} AS DOUBLE) BETWEEN 0 AND 1" for n in names]
+    head = f', "prediction": {{"classes": {json.dumps(list(found.values()))}, "scores": ['
+    answer = f"{sql_text(head)} || {text} || ']}}'"
+    return list(found), f"CASE WHEN {' AND '.join(scores)} THEN {answer} ELSE {refused} END"
+
+
+def value_answer(cell: str, refused: str, row: str) -> str:
+    """Return the SQL of the members for one cell: a number, any other JSON, or a text.
+
+    What DuckDB takes for JSON and Python may not takes the row along, to be shown. Of JSON, a line
+    feed between its members would end the line.
+
+    Args:
+        cell: What SQL calls the cell.
+        refused: The SQL of the members for a cell that is blank, or a number that is none.
+        row: The SQL of the member that holds the row as it stands.
+    """
+    number = f"{is_cell_number(cell)} AND isfinite(TRY_CAST({cell} AS DOUBLE))"
+    none = sql_text(r"(?i)\s*(?:[-+]?(?:nan|inf(?:inity)?))?\s*")
+    odd = sql_text(r"(?i)[:,\[\s-](?:nan|inf)|,\s*[\]}]|\\u|e\+?\d{3}|\d{308}|\[{50}")
+    bare = f"translate({cell}, chr(10) || chr(13), '  ')"
+    return (
+        f"CASE WHEN {number} THEN ', \"prediction\": {{\"value\": ' || {cell} || '}}' "
+        f"WHEN {is_cell_number(cell)} OR regexp_full_match({cell}, {none}) THEN {refused} "
+        f"WHEN json_valid({cell}) THEN ', \"prediction\": ' || {bare} || "
+        f"CASE WHEN regexp_matches({cell}, {odd}) THEN {row} ELSE '' END "
+        f"ELSE ', \"prediction\": ' || to_json({cell})::VARCHAR END"
     )
+
+
+def is_cell_number(cell: str) -> str:
+    """Return the SQL that tells whether a cell is a number as JSON writes it."""
+    pattern = r" *-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)? *"
+    return f"regexp_full_match({cell}, {sql_text(pattern)})"
+
+
+def row_text(cells: list[str]) -> str:
+    """Return the SQL of a row as CSV, with quotes where a cell needs them."""
+    quoted = r"""regexp_matches(c, '[",\r\n]') THEN '"' || replace(c, '"', '""') || '"'"""
+    row = f"list_transform([{', '.join(cells)}], lambda c: CASE WHEN {quoted} ELSE c END)"
+    return f"array_to_string({row}, ',')"
 
 
 def error_answer(columns: dict[str, str]) -> tuple[list[str], str]:

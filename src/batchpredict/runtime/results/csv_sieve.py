@@ -63,7 +63,7 @@ def sift_rows(path: str, header: list[str], whole: bool, sifted: str) -> int:
             if fault or len(line) > 2**24:
                 raw = row.rstrip(b"\r\n")[:8000].decode(errors="replace")[:2000]
                 message = f"line {number}: {fault or 'longer than 16 MiB'}"
-                error = json.dumps({"raw": raw, "error": {"status": "E222", "message": message}})
+                error = json.dumps({"error": {"status": "E222", "message": message}, "\x01": raw})
                 line = b"," * len(header) + b'"%b"\n' % error.replace('"', '""').encode()
             out.write(line)
             count += 1

@@ -3,24 +3,25 @@
 from typing import Any
 
 
-def echo_form(instance: str | None) -> dict[str, Any]:
-    """Return how an output repeats its instances, told from one of them.
+def echo_form(instances: list[str]) -> dict[str, Any]:
+    """Return how an output repeats its instances, told from some of them.
 
     Args:
-        instance: JSON text of an instance of the output, None when it shows none.
+        instances: JSON texts of instances of the output; none when it shows none.
 
     Returns:
-        ``list`` whether it is a list; ``names`` of its fields; ``texts`` whether all its values
-        are texts, as AutoML repeats them.
+        ``list`` whether they are lists; ``names`` of their fields, empty when these differ;
+        ``texts`` whether all values are texts, as AutoML repeats them.
     """
     import json
 
-    value = json.loads(instance) if instance else None
-    fields = value if isinstance(value, dict) else {}
+    values = [json.loads(text) for text in instances]
+    fields = [value if isinstance(value, dict) else {} for value in values]
+    parts = [part for field in fields for part in field.values()]
     return {
-        "list": isinstance(value, list),
-        "names": list(fields),
-        "texts": bool(fields) and all(isinstance(part, str) for part in fields.values()),
+        "list": bool(values) and isinstance(values[0], list),
+        "names": list(fields[0]) if len({frozenset(field) for field in fields}) == 1 else [],
+        "texts": bool(parts) and all(isinstance(part, str) for part in parts),
     }
 
 

@@ -51,7 +51,18 @@ def split_members(text: str, decoders: tuple[Any, Any]) -> dict[str, tuple[str, 
         raise ValueError("something follows the JSON object")
     check_surrogates(text, members)
     check_numbers(text, members)
+    members.pop("\x01", None)  # see own_text
     return members
+
+
+def own_text(line: str) -> str:
+    r"""Return a line, or the row of CSV that it was made of: its last member ``\x01`` then."""
+    import json
+    import re
+
+    _, _, tail = line.rpartition(', "\\u0001": ')
+    row = re.fullmatch(r'("(?:[^"\\]|\\.)*")\}\s*', tail)
+    return str(json.loads(row[1])) if row else line
 
 
 def skip_space(text: str, at: int) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 from batchpredict.runtime.results.explanations import attribution_columns
 from batchpredict.runtime.results.lines import (
     key_member,
+    own_text,
     recover_key,
     row_key,
     spell_out_numbers,
@@ -36,7 +37,7 @@ def read_row(
             return True, predicted_row(members, plan)
         row = {"key": row_key(members, plan["key_field"]), "instance": instance_of(members)[0]}
         if failure["code"] == "E222" or "prediction" in members:
-            row["raw"] = short_text(line.decode().rstrip("\r\n"))
+            row["raw"] = short_text(own_text(line.decode()).rstrip("\r\n"))
         return False, {**row, **failure}
     except (ValueError, RecursionError, OverflowError) as error:
         return False, unreadable_row(line, plan["key_field"], str(error))
@@ -45,7 +46,7 @@ def read_row(
 def unreadable_row(line: bytes | None, key_field: str, reason: str) -> dict[str, Any]:
     """Return the failure of a line that cannot be read, with the key that it still shows."""
     text = (line or b"").decode(errors="replace")
-    shown = text[:2000].encode(errors="replace").decode().rstrip("\n")
+    shown = own_text(text)[:2000].encode(errors="replace").decode().rstrip("\n")
     key = recover_key(text, key_field)
     return {"key": key, "code": "E222", "message": reason[:2000], "raw": shown or None}
 

@@ -15,7 +15,8 @@ from local.vertex.batch.test_records import framed
 
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.batch.inputs import Row, open_source
+from batchpredict.local.vertex.batch.inputs import open_source
+from batchpredict.local.vertex.batch.rows import Row
 from batchpredict.local.vertex.errors import ServiceError
 
 BOM = b"\xef\xbb\xbf"
@@ -42,7 +43,8 @@ class Inputs:
             input_config={"instances_format": kind, "gcs_source": {"uris": uris}},
             instance_config=config,
         )
-        return list(open_source(job, self.store, self._failed).rows())
+        none: Any = None  # no tables
+        return list(open_source(job, self.store, none, self._failed).rows())
 
     def _failed(self, uri: str, error: StorageError) -> None:
         self.unreadable.append((uri, error.status))

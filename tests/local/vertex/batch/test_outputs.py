@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from batchpredict.local.storage.objects import ObjectStore
-from batchpredict.local.vertex.batch.inputs import Row
-from batchpredict.local.vertex.batch.outputs import Answers, CsvForm, JsonLinesForm, Output
+from batchpredict.local.vertex.batch.outputs import Answers, CsvForm, FileOutput, JsonLinesForm
+from batchpredict.local.vertex.batch.rows import Row
 from batchpredict.local.vertex.errors import ServiceError
 
 FOLDER = "gs://bkt/out/prediction-m-1"
@@ -141,7 +141,7 @@ def contents(store: ObjectStore) -> dict[str, str]:
 
 
 def test_batches_go_round_the_shards_and_some_stay_empty(store: ObjectStore) -> None:
-    output = Output(store, FOLDER, "prediction", JsonLinesForm(), 4)
+    output = FileOutput(store, FOLDER, "prediction", JsonLinesForm(), 4)
     for number in range(6):
         output.write(answers((f'"key": "{number}"', number)))
         if number == 1:
@@ -155,7 +155,7 @@ def test_batches_go_round_the_shards_and_some_stay_empty(store: ObjectStore) -> 
 
 
 def test_every_shard_of_a_table_has_the_header_but_an_empty_one(store: ObjectStore) -> None:
-    output = Output(store, FOLDER, "prediction", CsvForm(Named()), 3)
+    output = FileOutput(store, FOLDER, "prediction", CsvForm(Named()), 3)
     for number in range(2):
         output.write(answers((f'"key": "{number}"', number)))
     output.close({})
@@ -167,7 +167,7 @@ def test_every_shard_of_a_table_has_the_header_but_an_empty_one(store: ObjectSto
 
 
 def test_explanations_have_a_name_of_their_own(store: ObjectStore) -> None:
-    Output(store, FOLDER, "explanation", JsonLinesForm(), 1).close({})
+    FileOutput(store, FOLDER, "explanation", JsonLinesForm(), 1).close({})
     assert sorted(contents(store)) == [
         "explanation.results-00000-of-00001",
         "prediction.errors_stats-00000-of-00001",
@@ -176,7 +176,7 @@ def test_explanations_have_a_name_of_their_own(store: ObjectStore) -> None:
 
 def test_an_output_bucket_that_nobody_made_here_is_made(store: ObjectStore) -> None:
     uri = "gs://other-bucket/out/x"
-    first, second = (Output(store, uri, "prediction", JsonLinesForm(), 1) for _ in range(2))
+    first, second = (FileOutput(store, uri, "prediction", JsonLinesForm(), 1) for _ in range(2))
     first.close({})
     assert store.names("other-bucket")
     second.close({})
@@ -185,7 +185,7 @@ def test_an_output_bucket_that_nobody_made_here_is_made(store: ObjectStore) -> N
 def test_on_a_full_disk_nothing_is_left_behind(
     store: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    output = Output(store, FOLDER, "prediction", JsonLinesForm(), 2)
+    output = FileOutput(store, FOLDER, "prediction", JsonLinesForm(), 2)
     output.write(answers(('"key": "a"', 1)))
 
     def full(*_: Any) -> Any:

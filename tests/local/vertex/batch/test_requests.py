@@ -23,6 +23,7 @@ GCS_IN = {"gcs_source": {"uris": ["gs://batch-jobs/in"]}}
 GCS_OUT = {"gcs_destination": {"output_uri_prefix": "gs://batch-jobs/out"}}
 BIG_IN = {"bigquery_source": {"input_uri": "bq://a.b.c"}}
 BIG_OUT = {"bigquery_destination": {"output_uri": "bq://a.b"}}
+EXPLAINED = {"generate_explanation": True}
 SPEC = {"container_spec": {"image_uri": SKLEARN_SERVING}}
 OTHER_PLACE = "projects/local-project/locations/europe-west1/models/1"
 
@@ -69,13 +70,17 @@ def target(kind: str, **place: Any) -> dict[str, Any]:
         (
             source("parquet", **GCS_IN),
             BadRequest,
-            r"'parquet' is not supported. Supported values are: \[jsonl, csv, tf-record,",
+            r"'parquet' is not supported. Supported values are: \[jsonl, csv, bigquery, tf-",
         ),
         (source("jsonl"), BadRequest, "gcs_source"),
         (source("jsonl", gcs_source={}), BadRequest, "input_config.gcs_source.uris"),
         (source("jsonl", **BIG_IN), BadRequest, "'jsonl' does not go with bigquery_source"),
         (source("bigquery", **GCS_IN), BadRequest, "'bigquery' does not go with gcs_source"),
-        (source("bigquery", **BIG_IN), NotThere, "input_config.bigquery_source is not emulated"),
+        (
+            source("bigquery", bigquery_source={"input_uri": "bq://a.b"}),
+            BadRequest,
+            "input_config.bigquery_source.input_uri: 'bq://a.b' is not of the form bq://project.d",
+        ),
         (
             source("jsonl", vertex_multimodal_dataset_source={"dataset_name": "x"}),
             NotThere,
@@ -86,7 +91,21 @@ def target(kind: str, **place: Any) -> dict[str, Any]:
         (target("jsonl"), BadRequest, "gcs_destination"),
         (target("csv", **BIG_OUT), BadRequest, "'csv' does not go with bigquery_destination"),
         (target("bigquery", **GCS_OUT), BadRequest, "'bigquery' does not go with"),
-        (target("bigquery", **BIG_OUT), NotThere, "output_config.bigquery_destination"),
+        (
+            target("bigquery", bigquery_destination={"output_uri": "gs://a"}),
+            BadRequest,
+            "output_config.bigquery_destination.output_uri: 'gs://a'",
+        ),
+        (
+            {**target("bigquery", **BIG_OUT), "instance_config": {"key_field": "k"}},
+            BadRequest,
+            '"bigquery" output format does not support key_field',
+        ),
+        (
+            {**target("bigquery", **BIG_OUT), **EXPLAINED},
+            NotThere,
+            "generate_explanation with predictions_format 'bigquery'",
+        ),
         (
             target("jsonl", gcs_destination={"output_uri_prefix": "/tmp/x"}),
             BadRequest,

@@ -171,7 +171,7 @@ def test_what_a_killed_session_left(tmp_path: Path, before: str, after: str) -> 
     Resources(tmp_path, KINDS).put(name, job)
     resources = Resources(tmp_path, KINDS)
     rest: Any = None
-    JobService(resources, Operations(), rest, rest, rest, BatchSettings())
+    JobService(resources, Operations(), rest, rest, rest, BatchSettings(), rest)
     assert resources.get(name).state.name == f"JOB_STATE_{after}"
 
 
@@ -180,7 +180,13 @@ def alone(tmp_path: Path) -> JobService:
     """A service without models and servers."""
     nothing: Any = None
     return JobService(
-        Resources(tmp_path, KINDS), Operations(), nothing, nothing, nothing, BatchSettings()
+        Resources(tmp_path, KINDS),
+        Operations(),
+        nothing,
+        nothing,
+        nothing,
+        BatchSettings(),
+        nothing,
     )
 
 

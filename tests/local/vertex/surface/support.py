@@ -12,6 +12,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from batchpredict.local.network.rpcs import load_rpcs
 from batchpredict.local.runs import PARENT
 from batchpredict.local.vertex.surface.rules import fields_of
+from batchpredict.local.vertex.training.pipelines import CUSTOM_TASK
 
 RPCS = list(load_rpcs().values())
 
@@ -59,6 +60,8 @@ def value_of(field: Any, depth: int) -> Any:
         "Timestamp": "2001-02-03T04:05:06Z",
         "Duration": "7s",
         "Struct": {"k": "v"},
+        "BoolValue": True,
+        "Int32Value": 3,
         "Any": {"@type": "type.googleapis.com/google.protobuf.Duration", "value": "7s"},
     }
     if kind is not None and kind.full_name.startswith("google.protobuf."):
@@ -90,6 +93,7 @@ def place(method: str, content: dict[str, Any], path: str) -> None:
     *parents, last = path.split(".")
     for name in parents:
         content = content.setdefault(name, {})
+        content = content[0] if isinstance(content, list) else content
     field = field_at(method, path)
     for other in field.containing_oneof.fields if field.containing_oneof else ():
         content.pop(other.name, None)
@@ -100,6 +104,7 @@ def at(content: Any, path: str) -> Any:
     """Return what stands at a path, or an empty value."""
     for name in path.split("."):
         content = content.get(name, {})
+        content = content[0] if isinstance(content, list) and content else content
     return content
 
 
@@ -136,12 +141,18 @@ PIPELINE = {
 }
 
 
+POOL = {
+    "machine_spec": {"machine_type": "n1-standard-2"},
+    "container_spec": {"image_uri": "python:3.11-slim", "command": ["true"]},
+}
+
+
 class Maker:
     """Makes a resource by one method, and reads it again."""
 
     def __init__(self, gapic: Callable[[str, str], Any], model: str) -> None:
         self._gapic = gapic
-        self._model = model
+        self.model = model
         self._endpoint = (
             gapic("endpoint", "grpc")
             .create_endpoint(parent=PARENT, endpoint={"display_name": "surface"})
@@ -157,16 +168,16 @@ class Maker:
             "UploadModel": {
                 "model": {"display_name": "m", "container_spec": {"image_uri": IMAGE}},
             },
-            "CopyModel": {"source_model": self._model},
+            "CopyModel": {"source_model": self.model},
             "CreateEndpoint": {"endpoint": {"display_name": "e"}},
             "DeployModel": {
                 "endpoint": self._endpoint,
-                "deployed_model": {"model": self._model, "dedicated_resources": MACHINE},
+                "deployed_model": {"model": self.model, "dedicated_resources": MACHINE},
             },
             "CreateBatchPredictionJob": {
                 "batch_prediction_job": {
                     "display_name": "j",
-                    "model": self._model,
+                    "model": self.model,
                     "input_config": cloud,
                     "output_config": out,
                     "dedicated_resources": {"machine_spec": {"machine_type": "n1-standard-2"}},
@@ -180,6 +191,43 @@ class Maker:
                 }
             },
         }
+        job = shapes["CreatePipelineJob"]["pipeline_job"]
+        shapes["CreateSchedule"] = {
+            "schedule": {
+                "display_name": "s",
+                "cron": "0 0 1 1 *",
+                "max_concurrent_run_count": 1,
+                "create_pipeline_job_request": {"parent": PARENT, "pipeline_job": job},
+            }
+        }
+        shapes["CreateCustomJob"] = {
+            "custom_job": {"display_name": "c", "job_spec": {"worker_pool_specs": [POOL]}}
+        }
+        shapes["CreateHyperparameterTuningJob"] = {
+            "hyperparameter_tuning_job": {
+                "display_name": "h",
+                "study_spec": {
+                    "metrics": [{"metric_id": "m", "goal": "MAXIMIZE"}],
+                    "parameters": [
+                        {"parameter_id": "p", "categorical_value_spec": {"values": ["v"]}}
+                    ],
+                },
+                "max_trial_count": 1,
+                "parallel_trial_count": 1,
+                "trial_job_spec": {"worker_pool_specs": [POOL]},
+            }
+        }
+        shapes["CreateTrainingPipeline"] = {
+            "training_pipeline": {
+                "display_name": "t",
+                "training_task_definition": CUSTOM_TASK,
+                "training_task_inputs": {
+                    "worker_pool_specs": [POOL],
+                    "base_output_directory": {"output_uri_prefix": "gs://surface/trained"},
+                },
+                "model_to_upload": shapes["UploadModel"]["model"],
+            }
+        }
         shape = copy.deepcopy(shapes[method])
         if "unmanaged_container_model" in path:
             del shape["batch_prediction_job"]["model"]
@@ -190,9 +238,15 @@ class Maker:
     def existing(self, method: str) -> dict[str, Any]:
         """Return a request, without its mask, that changes something that is there."""
         if method == "UpdateModel":
-            return {"model": {"name": self._model}}
+            return {"model": {"name": self.model}}
         if method == "UpdateEndpoint":
             return {"endpoint": {"name": self._endpoint}}
+        if method == "UpdateSchedule":
+            return {
+                "schedule": {
+                    "name": self.send("CreateSchedule", self.accepted("CreateSchedule")).name
+                }
+            }
         return {"endpoint": self._endpoint, "deployed_model": {"id": "1"}}
 
     def send(self, method: str, content: dict[str, Any]) -> Any:
@@ -208,8 +262,5 @@ class Maker:
             endpoint = client.get_endpoint(name=self._endpoint)
             wanted = reply.deployed_model.id
             return next(it for it in endpoint.deployed_models if it.id == wanted)
-        if method == "CreateEndpoint":
-            return client.get_endpoint(name=reply.name)
-        if method == "CreatePipelineJob":
-            return client.get_pipeline_job(name=reply.name)
-        return client.get_batch_prediction_job(name=reply.name)
+        kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", method.removeprefix("Create")).lower()
+        return getattr(client, f"get_{kind}")(name=reply.name)

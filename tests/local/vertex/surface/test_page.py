@@ -11,7 +11,8 @@ from local.vertex.surface.support import RPCS, descriptor, field_at, is_open
 
 from batchpredict.local.network.rpcs import Rpc
 from batchpredict.local.session import LocalVertex
-from batchpredict.local.vertex.surface.fields import FIELDS, METHODS, RESOURCES
+from batchpredict.local.vertex.surface.fields import APPROXIMATED, FIELDS, METHODS, RESOURCES
+from batchpredict.local.vertex.surface.other_fields import OTHERS
 from batchpredict.local.vertex.surface.page import emulates, render
 from batchpredict.local.vertex.surface.rules import CHANGED, fields_of
 
@@ -39,7 +40,8 @@ def test_the_emulated_methods_are_those_that_the_services_have(vertex: LocalVert
     for rpc in RPCS:
         assert emulates(rpc) == (vertex.services.behaviour(rpc) is not None), rpc.path
     emulated = {rpc.method for rpc in RPCS if emulates(rpc)}
-    assert set(METHODS) <= emulated
+    assert set(METHODS) | set(APPROXIMATED) <= emulated
+    assert not set(METHODS) & set(APPROXIMATED)
 
 
 def test_every_request_that_makes_or_changes_something_is_annotated() -> None:
@@ -49,6 +51,13 @@ def test_every_request_that_makes_or_changes_something_is_annotated() -> None:
         rpc.method for rpc in RPCS if emulates(rpc) and "update_mask" in descriptor_names(rpc)
     }
     assert changing == set(CHANGED)
+
+
+def test_every_field_of_the_other_requests_is_said() -> None:
+    for rpc in RPCS:
+        if emulates(rpc) and rpc.method not in FIELDS:
+            assert set(fields_of(rpc.method)) == descriptor_names(rpc), rpc.method
+    assert set(OTHERS) == {rpc.method for rpc in RPCS if emulates(rpc)} - set(FIELDS)
 
 
 def descriptor_names(rpc: Rpc) -> set[str]:

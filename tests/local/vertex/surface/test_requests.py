@@ -9,6 +9,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
 from local.vertex.surface.support import (
+    RPCS,
     Maker,
     ask,
     at,
@@ -20,8 +21,11 @@ from local.vertex.surface.support import (
 )
 from sklearn.linear_model import LinearRegression
 
+from batchpredict.local.network.rpcs import Rpc
+from batchpredict.local.runs import PARENT
 from batchpredict.local.vertex.errors import ServiceError
 from batchpredict.local.vertex.surface.fields import FIELDS, SELF_REFUSING
+from batchpredict.local.vertex.surface.page import emulates
 from batchpredict.local.vertex.surface.rules import CHANGED, admit, fields_of
 
 
@@ -88,6 +92,38 @@ def test_the_request_without_them_is_accepted(maker: Maker, method: str) -> None
     assert maker.send(method, maker.accepted(method)) is not None
 
 
+LISTING = [rpc for rpc in RPCS if emulates(rpc) and "page_token" in fields_of(rpc.method)]
+WRONG = {
+    "filter": "no_such_field=1",
+    "order_by": "no_such_field",
+    "page_token": "no-token",
+    "page_size": -1,
+}
+
+
+@pytest.mark.parametrize("rpc", LISTING, ids=lambda rpc: str(rpc.method))
+def test_every_list_looks_at_the_fields_that_it_uses(
+    maker: Maker, gapic: Callable[[str, str], Any], rpc: Rpc
+) -> None:
+    """Each refuses what it does not understand."""
+    place = "name" if rpc.method == "ListModelVersions" else "parent"
+    owner = maker.model if place == "name" else PARENT
+    if rpc.service == "MetadataService":
+        owner = f"{PARENT}/metadataStores/default"
+    client = gapic(rpc.service.removesuffix("Service").lower(), "grpc")
+    used = [path for path, field in fields_of(rpc.method).items() if field.status == "used"]
+    assert {place} < set(used) or rpc.method == "ListMetadataStores"
+    for path in set(used) & set(WRONG):
+        with pytest.raises(exceptions.InvalidArgument, match=path):
+            ask(client, rpc.method, {place: owner, path: WRONG[path]})
+
+
+def test_a_lineage_is_not_filtered(gapic: Callable[[str, str], Any]) -> None:
+    wanted = {"artifact": f"{PARENT}/metadataStores/default/artifacts/1", "filter": "x"}
+    with pytest.raises(exceptions.MethodNotImplemented, match="Subgraph: filter"):
+        gapic("metadata", "grpc").query_artifact_lineage_subgraph(wanted)
+
+
 def test_an_empty_message_asks_for_nothing() -> None:
     """Launchers send the fields that a pipeline left out as empty messages."""
     deployed = types.DeployedModel(speculative_decoding_spec={}, status={})
@@ -104,7 +140,7 @@ def test_a_field_of_a_later_client_is_refused(monkeypatch: pytest.MonkeyPatch) -
         admit("CreateEndpoint", types.CreateEndpointRequest(endpoint={"network": "n"}))
 
 
-CHANGING = {"UpdateModel": "model", "UpdateEndpoint": "endpoint"}
+CHANGING = {"UpdateModel": "model", "UpdateEndpoint": "endpoint", "UpdateSchedule": "schedule"}
 
 
 @pytest.mark.parametrize("method", [*CHANGING, "MutateDeployedModel"])
@@ -113,8 +149,7 @@ def test_an_update_mask_takes_what_the_page_says(
 ) -> None:
     """Every other field of the resource is refused, one by one."""
     name = CHANGING.get(method, "deployed_model")
-    service = "model" if name == "model" else "endpoint"
-    client = gapic(service, "grpc")
+    client = gapic(name if method in CHANGING else "endpoint", "grpc")
     resource = maker.existing(method)
     kind = field_at(method, name).message_type
     known = [field.name for field in kind.fields] + [

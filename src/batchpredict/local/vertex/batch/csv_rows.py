@@ -13,6 +13,12 @@ from batchpredict.local.vertex.errors import ServiceError, invalid
 LINES_AT_ONCE = 64
 LONGEST_CELL = 1 << 24
 QUOTED = re.compile(r'"(?:[^"]|"")*"')
+# Numbers that a float shows with the same digits: at most 15 of them, none of them idle.
+WHOLE = r"(?:0|[1-9][0-9]{0,5})"
+FLOAT = rf"-?(?!0\.0000){WHOLE}\.(?:0|[0-9]{{0,8}}[1-9])"
+FLOATS = re.compile(rf"{FLOAT}(?:[,\n]{FLOAT})*")
+NUMBERS = re.compile(rf"(?:-?{WHOLE}|{FLOAT})(?:[,\n](?:-?{WHOLE}|{FLOAT}))*")
+INTEGER = re.compile(r"(?<![0-9.])[0-9]+(?![0-9.])")
 RULE = "a cell is a number, or a text in double quotes, without a line break"
 Numbered = Sequence[tuple[int, str]]
 
@@ -81,6 +87,10 @@ class CsvCells:
             csv.Error: Likewise.
         """
         lines = [line for _, line in chunk]
+        if self._key is None and (plain := _plain_numbers(lines)) is not None:
+            if any(line.count(",") != len(self._header) - 1 for line in plain):
+                raise ValueError("a row has too many or too few cells")
+            return ((None, f"[{line.replace(',', ', ')}]") for line in plain)
         rows: list[Any] = list(csv.reader(lines, strict=True, quoting=csv.QUOTE_NONNUMERIC))
         width = len(self._header)
         if len(rows) != len(lines) or any(len(cells) != width for cells in rows):
@@ -109,6 +119,19 @@ class CsvCells:
 
     def _fault(self, number: int, reason: str) -> ServiceError:
         return invalid(f"{self._path.name} line {number}: {reason}; {RULE}")
+
+
+def _plain_numbers(lines: Sequence[str]) -> list[str] | None:
+    """Return the lines as the JSON of their numbers, or None where reading must find that out.
+
+    This takes a quarter of the time of reading numbers and writing them again.
+    """
+    text = "\n".join(line.removesuffix("\n").removesuffix("\r") for line in lines)
+    if FLOATS.fullmatch(text):
+        return text.split("\n")
+    if NUMBERS.fullmatch(text):
+        return INTEGER.sub(r"\g<0>.0", text).split("\n")
+    return None
 
 
 def _check_numbers(lines: Sequence[str]) -> None:

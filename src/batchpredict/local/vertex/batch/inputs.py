@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.names import parse_uri
@@ -21,22 +21,16 @@ from batchpredict.local.vertex.batch.csv_rows import CsvCells
 from batchpredict.local.vertex.batch.instances import Instance, InstanceRules, convert
 from batchpredict.local.vertex.batch.lines import json_texts, parse_lines, text_lines
 from batchpredict.local.vertex.batch.records import BrokenRecordError, read_records
+from batchpredict.local.vertex.batch.rows import Row
+from batchpredict.local.vertex.batch.tables import BigQueryRows
 from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
+
+if TYPE_CHECKING:
+    from batchpredict.local.bigquery.warehouse import Warehouse
 
 LINES_AT_ONCE = 64
 Unreadable = Callable[[str, StorageError], None]
-
-
-class Row(NamedTuple):
-    """One instance as JSON.
-
-    Attributes:
-        sent: The value that the model gets.
-        echo: The members that its output line begins with, such as ``"key": "a"``.
-    """
-
-    sent: str
-    echo: str
+Tables = Callable[[], "Warehouse"]
 
 
 class Source(Protocol):
@@ -52,20 +46,23 @@ class Source(Protocol):
         """Yield the instances in order."""
 
 
-def open_source(job: Any, store: ObjectStore, unreadable: Unreadable) -> Source:
+def open_source(job: Any, store: ObjectStore, tables: Tables, unreadable: Unreadable) -> Source:
     """Return the instances of ``job``.
 
     Args:
         job: The batch prediction job.
         store: Where its input is.
+        tables: Where it is when it is a table.
         unreadable: Is told of each file of a file list that cannot be read, and why.
 
     Raises:
         ServiceError: NOT_FOUND, there is no such input.
     """
-    paths = find_inputs(job.input_config.gcs_source.uris, store)
     rules = InstanceRules.of(job.instance_config)
     kind = job.input_config.instances_format
+    if kind == "bigquery":
+        return BigQueryRows(tables(), job.input_config.bigquery_source.input_uri, rules)
+    paths = find_inputs(job.input_config.gcs_source.uris, store)
     if kind == "csv":
         return CsvRows(paths, rules)
     if kind == "file-list":

@@ -87,7 +87,7 @@ def check_instance_config(config: Any, instances_format: str) -> None:
     if taken and not config.key_field:
         name = taken[0]
         raise invalid(f"instance_config.excluded_fields: the output has a member {name!r} already")
-    if instances_format != "jsonl":
+    if instances_format not in ("jsonl", "bigquery"):
         _check_without_objects(config, instances_format)
 
 

@@ -17,7 +17,8 @@ from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.names import parse_uri
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.storage.staging import Staged
-from batchpredict.local.vertex.batch.inputs import Row, Source
+from batchpredict.local.vertex.batch.inputs import Source
+from batchpredict.local.vertex.batch.rows import Row
 from batchpredict.local.vertex.errors import invalid
 
 PREDICTION_COLUMN = "predicted_value"
@@ -158,7 +159,20 @@ class _Shard:
         self._waiting = 0
 
 
-class Output:
+class Output(Protocol):
+    """Where the results of one job go. Nothing is there until it is closed."""
+
+    def write(self, answers: Answers) -> None:
+        """Take the answers to a batch."""
+
+    def fail(self, rows: Sequence[Row], message: str) -> None:
+        """Take instances that have no answer."""
+
+    def close(self, errors: Mapping[str, int]) -> None:
+        """Make everything visible, with the messages of ``errors`` and their counts."""
+
+
+class FileOutput:
     """The output folder of one job. Nothing is in it until it is closed.
 
     Args:
@@ -187,6 +201,9 @@ class Output:
         """Write the answers to a batch; the next batch goes to the next shard."""
         shard = next(self._turns)
         shard.write(self._form.text(answers, first=shard.empty))
+
+    def fail(self, rows: Sequence[Row], message: str) -> None:
+        """Do nothing: only how many failed is written, when the job ends."""
 
     def close(self, errors: Mapping[str, int]) -> None:
         """Make the files objects, with the messages of ``errors`` and their counts.

@@ -1,6 +1,5 @@
 """Carries out one batch prediction job: reads instances, asks the model server, writes shards."""
 
-import datetime
 import http.client
 import itertools
 import json
@@ -19,10 +18,12 @@ from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.settings import BatchSettings
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
+from batchpredict.local.vertex.batch.destinations import open_output
 from batchpredict.local.vertex.batch.explanations import Explainer, explanation_spec
 from batchpredict.local.vertex.batch.features import ExplainError
-from batchpredict.local.vertex.batch.inputs import Row, open_source
-from batchpredict.local.vertex.batch.outputs import Answers, CsvForm, Form, JsonLinesForm, Output
+from batchpredict.local.vertex.batch.inputs import Tables, open_source
+from batchpredict.local.vertex.batch.outputs import Answers
+from batchpredict.local.vertex.batch.rows import Row
 from batchpredict.local.vertex.errors import ServiceError, invalid
 
 DEFAULT_BATCH_SIZE = 64
@@ -75,6 +76,7 @@ def run_batch_prediction(
     job: Any,
     model: Any,
     store: ObjectStore,
+    tables: Tables,
     predict: Predict,
     cancelled: threading.Event,
     outcome: Outcome,
@@ -89,6 +91,7 @@ def run_batch_prediction(
         job: The job, with its output folder.
         model: The model.
         store: Where input and output are.
+        tables: Where they are when they are tables.
         predict: Sends a request to the model's server; returns status and body.
         cancelled: Ends the work when it is set.
         outcome: Is filled.
@@ -98,19 +101,16 @@ def run_batch_prediction(
         ServiceError: There is no input, an instance is not as it has to be, or the model does not
             load. What was predicted until then is written.
     """
-    source = open_source(job, store, outcome.unreadable)
-    wanted = job.output_config.predictions_format
-    form: Form = CsvForm(source) if wanted == "csv" else JsonLinesForm()
-    kind = "explanation" if job.generate_explanation else "prediction"
-    folder = job.output_info.gcs_output_directory
+    source = open_source(job, store, tables, outcome.unreadable)
     size = job.manual_batch_tuning_parameters.batch_size or DEFAULT_BATCH_SIZE
     asker = _Asker(job, model, predict, size, cancelled)
-    output = Output(store, folder, kind, form, settings.shards)
+    output = open_output(job, model, store, tables, source, settings)
     try:
         batches = _batches(source.rows(), size)
         for answers, failures in _in_order(batches, asker.ask, settings.in_flight, cancelled):
-            for message, count in failures.items():
-                outcome.fail(message, count)
+            for message, rows in failures.items():
+                outcome.fail(message, len(rows))
+                output.fail(rows, message)
             if answers.rows:
                 output.write(answers)
             outcome.succeeded += len(answers.rows)
@@ -119,20 +119,13 @@ def run_batch_prediction(
         output.close(outcome.errors)
 
 
-def output_directory(job: Any, model: Any, moment: datetime.datetime) -> str:
-    """Return the folder that the job's output goes to."""
-    stamp = moment.strftime("%Y_%m_%dT%H_%M_%S_%f")[:-3] + "Z"
-    name = model.display_name.replace("/", "_")
-    prefix = job.output_config.gcs_destination.output_uri_prefix.rstrip("/")
-    return f"{prefix}/prediction-{name}-{stamp}"
-
-
 def _batches(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
     while batch := list(itertools.islice(rows, size)):
         yield batch
 
 
-Asked = tuple[Answers, Counter[str]]
+Failures = dict[str, list[Row]]
+Asked = tuple[Answers, Failures]
 
 
 def _in_order(
@@ -187,24 +180,24 @@ class _Asker:
             self._explainer = Explainer(explanation_spec(job, model), self._predict_more)
 
     def ask(self, batch: list[Row]) -> Asked:
-        """Return the answers to a batch, and how many instances failed with which message."""
+        """Return the answers to a batch, and the instances that failed by their message."""
         predictions = self._predictions([row.sent for row in batch])
         if isinstance(predictions, str):
-            return Answers([], [], []), Counter({predictions: len(batch)})
+            return Answers([], [], []), {predictions: batch}
         if self._explainer is None:
-            return Answers(batch, predictions, []), Counter()
+            return Answers(batch, predictions, []), {}
         return self._explained(self._explainer, batch, predictions)
 
     def _explained(
         self, explainer: Explainer, batch: Sequence[Row], predictions: Sequence[Any]
     ) -> Asked:
         rows, values, explanations = list[Row](), list[Any](), list[str]()
-        failures = Counter[str]()
+        failures: Failures = {}
         for row, prediction in zip(batch, predictions, strict=True):
             try:
                 explanations.append(explainer.explain(json.loads(row.sent), prediction))
             except ExplainError as error:
-                failures[f"{NOT_EXPLAINED} {error}."] += 1
+                failures.setdefault(f"{NOT_EXPLAINED} {error}.", []).append(row)
                 continue
             rows.append(row)
             values.append(prediction)

@@ -5,10 +5,11 @@ from typing import Any
 
 from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.vertex.batch.instances import check_instance_config
+from batchpredict.local.vertex.batch.tables import place
 from batchpredict.local.vertex.errors import invalid, unimplemented
 
-INSTANCES_FORMATS = ("jsonl", "csv", "tf-record", "tf-record-gzip", "file-list")
-PREDICTIONS_FORMATS = ("jsonl", "csv")
+INSTANCES_FORMATS = ("jsonl", "csv", "bigquery", "tf-record", "tf-record-gzip", "file-list")
+PREDICTIONS_FORMATS = ("jsonl", "csv", "bigquery")
 OUTPUT_ONLY = (
     "name",
     "model_version_id",
@@ -38,6 +39,7 @@ def check_request(job: Any) -> None:
     _check_model(job)
     _check_input(job.input_config)
     _check_output(job.output_config)
+    _check_tables(job)
     check_instance_config(job.instance_config, job.input_config.instances_format)
     _check_resources(job)
     _check_labels(job.labels)
@@ -67,6 +69,9 @@ def _check_input(config: Any) -> None:
         raise invalid(f"{where}: one of gcs_source and bigquery_source is required")
     if (kind == "bigquery") != (source == "bigquery_source"):
         raise invalid(f"{where}: instances_format {kind!r} does not go with {source}")
+    if source == "bigquery_source":
+        place(f"{where}.bigquery_source.input_uri", config.bigquery_source.input_uri, table=True)
+        return
     if source != "gcs_source":
         raise unimplemented(f"{where}.{source}")
     if not config.gcs_source.uris:
@@ -83,15 +88,29 @@ def _check_output(config: Any) -> None:
         raise invalid(f"{where}: one of gcs_destination and bigquery_destination is required")
     if (kind == "bigquery") != (target == "bigquery_destination"):
         raise invalid(f"{where}: predictions_format {kind!r} does not go with {target}")
+    if target == "bigquery_destination":
+        place(f"{where}.bigquery_destination.output_uri", config.bigquery_destination.output_uri)
+        return
     if target != "gcs_destination":
         raise unimplemented(f"{where}.{target}")
     field = "gcs_destination.output_uri_prefix"
     _check_uri(f"{where}.{field}", config.gcs_destination.output_uri_prefix)
 
 
+def _check_tables(job: Any) -> None:
+    """Refuse what only an output of files has."""
+    if job.output_config.predictions_format != "bigquery":
+        return
+    if job.instance_config.key_field:
+        raise invalid('instance_config: "bigquery" output format does not support key_field')
+    if job.generate_explanation:
+        # Which columns an explanation of a custom model has is written nowhere.
+        raise unimplemented("generate_explanation with predictions_format 'bigquery'")
+
+
 def _check_format(field: str, kind: str, known: Sequence[str]) -> None:
-    if kind not in (*known, "bigquery"):
-        values = ", ".join((*known, "bigquery"))
+    if kind not in known:
+        values = ", ".join(known)
         raise invalid(f"{field} {kind!r} is not supported. Supported values are: [{values}]")
 
 

@@ -10,18 +10,18 @@ used      .unmanaged_container_model.artifact_uri
 kept      .unmanaged_container_model.predict_schemata
 used      .unmanaged_container_model.container_spec   as of UploadModel
 used      .input_config.gcs_source.uris
-refused   .input_config.bigquery_source
+used      .input_config.bigquery_source.input_uri
 refused   .input_config.vertex_multimodal_dataset_source
-used      .input_config.instances_format   jsonl, csv, tf-record, tf-record-gzip, file-list
+used      .input_config.instances_format   jsonl, csv, bigquery, file-list, tf-record(-gzip)
 used      .instance_config.instance_type
 used      .instance_config.key_field
 used      .instance_config.included_fields
 used      .instance_config.excluded_fields
 used      .model_parameters
 used      .output_config.gcs_destination.output_uri_prefix
-refused   .output_config.bigquery_destination
+used      .output_config.bigquery_destination.output_uri
 refused   .output_config.vertex_multimodal_dataset_destination
-used      .output_config.predictions_format   jsonl, csv
+used      .output_config.predictions_format   jsonl, csv, bigquery
 used      .dedicated_resources.machine_spec.machine_type   required, and kept
 kept      .dedicated_resources.machine_spec.accelerator_type
 kept      .dedicated_resources.machine_spec.accelerator_count
@@ -35,9 +35,9 @@ used      .manual_batch_tuning_parameters.batch_size
 used      .generate_explanation
 used      .explanation_spec   sampled Shapley values
 set       .output_info.gcs_output_directory
-empty     .output_info.bigquery_output_dataset
+set       .output_info.bigquery_output_dataset
 empty     .output_info.vertex_multimodal_dataset_name
-empty     .output_info.bigquery_output_table
+set       .output_info.bigquery_output_table
 set       .state
 set       .error
 set       .partial_failures

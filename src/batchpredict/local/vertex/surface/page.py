@@ -7,24 +7,32 @@ fields those of ``surface.fields``.
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from batchpredict.local.network.rpcs import Rpc, load_rpcs
 from batchpredict.local.vertex.endpoints import EndpointService
 from batchpredict.local.vertex.jobs import JobService
+from batchpredict.local.vertex.metadata.service import MetadataService
 from batchpredict.local.vertex.models import ModelService
 from batchpredict.local.vertex.pipeline_jobs import PipelineService
 from batchpredict.local.vertex.predictions import PredictionService
-from batchpredict.local.vertex.surface.fields import FIELDS, METHODS
+from batchpredict.local.vertex.schedules.service import ScheduleService
+from batchpredict.local.vertex.surface.fields import APPROXIMATED, FIELDS, METHODS
+from batchpredict.local.vertex.surface.other_fields import OTHERS
 from batchpredict.local.vertex.surface.rules import CHANGED, fields_of
+from batchpredict.local.vertex.training.custom_jobs import CustomJobs
+from batchpredict.local.vertex.training.pipelines import TrainingPipelines
+from batchpredict.local.vertex.training.tuning import TuningJobs
 
-SERVICES: dict[str, Any] = {
-    "ModelService": ModelService,
-    "EndpointService": EndpointService,
-    "PredictionService": PredictionService,
-    "JobService": JobService,
-    "PipelineService": PipelineService,
+SERVICES: dict[str, tuple[type, ...]] = {
+    "ModelService": (ModelService,),
+    "EndpointService": (EndpointService,),
+    "PredictionService": (PredictionService,),
+    "JobService": (JobService, CustomJobs, TuningJobs),
+    "PipelineService": (PipelineService, TrainingPipelines),
+    "ScheduleService": (ScheduleService,),
+    "MetadataService": (MetadataService,),
 }
+"""The classes that carry out the methods of each service."""
 WORDS = {
     "used": "used",
     "kept": "kept without effect",
@@ -37,8 +45,8 @@ HEAD = """\
 # What is emulated, method by method and field by field
 
 Written by `python -m batchpredict.local.vertex.surface.page`; the tests compare it with the
-services. A method that is not listed as emulated answers `UNIMPLEMENTED`, as do all streaming
-methods and all other services. An unknown field is `INVALID_ARGUMENT`.
+services. A method that is listed as neither emulated nor approximated answers `UNIMPLEMENTED`,
+as do all streaming methods and all other services. An unknown field is `INVALID_ARGUMENT`.
 
 The words for fields: **used**, it has its effect; **kept without effect**, it comes back as it
 was sent; **ignored**, no reply shows it; **set by the service**, what a client sends is dropped;
@@ -50,7 +58,7 @@ name of the field. A line stands for everything inside its field.
 def emulates(rpc: Rpc) -> bool:
     """Whether a service here carries the method out."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", rpc.method).lower()
-    return hasattr(SERVICES[rpc.service], name)
+    return any(hasattr(it, name) for it in SERVICES[rpc.service])
 
 
 def render() -> str:
@@ -62,6 +70,7 @@ def render() -> str:
     lines += ["## Fields of what is made", ""]
     for method in FIELDS:
         lines += _fields(method)
+    lines += ["## Fields of other requests", "", *_others()]
     lines += ["## Fields of what is changed", "", *_changes()]
     return "\n".join(lines) + "\n"
 
@@ -70,7 +79,9 @@ def _service(service: str, rpcs: list[Rpc]) -> Iterator[str]:
     yield from (f"### {service}", "", "| method | | |", "|---|---|---|")
     for rpc in rpcs:
         if emulates(rpc):
-            yield f"| {rpc.method} | emulated | {METHODS.get(rpc.method, '')} |"
+            word = "approximated" if rpc.method in APPROXIMATED else "emulated"
+            note = (APPROXIMATED | METHODS).get(rpc.method, "")
+            yield f"| {rpc.method} | {word} | {note} |"
     refused = ", ".join(rpc.method for rpc in rpcs if not emulates(rpc))
     yield f"| {refused} | **refused** | |" if refused else ""
     yield ""
@@ -80,6 +91,20 @@ def _fields(method: str) -> Iterator[str]:
     yield from (f"### {method}", "", "| field | | |", "|---|---|---|")
     for path, field in fields_of(method).items():
         yield f"| `{path}` | {WORDS[field.status]} | {field.note} |"
+    yield ""
+
+
+def _others() -> Iterator[str]:
+    yield from ("| method | used | |", "|---|---|---|")
+    for method in OTHERS:
+        fields = fields_of(method)
+        used = ", ".join(f"`{path}`" for path, it in fields.items() if it.status == "used")
+        rest = "; ".join(
+            f"`{path}` {WORDS[it.status]}{f': {it.note}' if it.note else ''}"
+            for path, it in fields.items()
+            if it.status != "used"
+        )
+        yield f"| {method} | {used} | {rest} |"
     yield ""
 
 

@@ -9,7 +9,9 @@ from batchpredict.local.network.rpcs import protobuf
 from batchpredict.local.vertex.endpoints import MUTATED, UPDATED
 from batchpredict.local.vertex.errors import unimplemented
 from batchpredict.local.vertex.models import MODEL_FIELDS, VERSION_FIELDS
+from batchpredict.local.vertex.schedules.runs import UPDATED as SCHEDULE_FIELDS
 from batchpredict.local.vertex.surface.fields import FIELDS, RESOURCES, SELF_REFUSING
+from batchpredict.local.vertex.surface.other_fields import OTHERS
 
 STATUSES = ("used", "kept", "ignored", "set", "empty", "refused")
 DROPPED = ("set", "empty")
@@ -17,6 +19,7 @@ CHANGED = {
     "UpdateModel": tuple(dict.fromkeys((*MODEL_FIELDS, *VERSION_FIELDS))),
     "UpdateEndpoint": UPDATED,
     "MutateDeployedModel": MUTATED,
+    "UpdateSchedule": SCHEDULE_FIELDS,
 }
 """The fields that an update mask may name, by method."""
 
@@ -35,9 +38,9 @@ UNKNOWN = Field("refused", "")
 
 @cache
 def fields_of(method: str) -> Mapping[str, Field]:
-    """Return the annotated fields of a method's request by path; none for other methods."""
+    """Return the fields of an emulated method's request by path; none of other methods."""
     found: dict[str, Field] = {}
-    for line in FIELDS.get(method, "").strip().splitlines():
+    for line in (FIELDS.get(method) or OTHERS.get(method, "")).strip().splitlines():
         status, path, *note = line.split(None, 2)
         path = RESOURCES[method] + path if path.startswith(".") else path
         if status not in STATUSES or path in found:
@@ -59,7 +62,7 @@ def admit(method: str, request: Any) -> None:
     Raises:
         ServiceError: UNIMPLEMENTED; the message names the field.
     """
-    if method in FIELDS:
+    if fields_of(method):
         _admit(method, protobuf(request), "")
 
 

@@ -1,0 +1,1 @@
+"""The lineage of pipeline runs, as Vertex ML Metadata has it."""

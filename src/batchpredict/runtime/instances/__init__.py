@@ -1,0 +1,1 @@
+"""Functions for preparing the instances of a batch prediction, carried into steps."""

@@ -1,0 +1,1 @@
+"""A batch prediction request: its fields, the rules they follow, and its JSON."""
