@@ -4,6 +4,7 @@ Only the credentials are ours: google-auth reads the address of the metadata ser
 imported, which in this process was long ago. The whole pipeline tests the real ones.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -160,6 +161,13 @@ def test_refusals_that_are_accepted_are_told_by_their_error(
     replies.replies = [(404, b"<html>")] * 6  # the page of some proxy: asked again
     with pytest.raises(RuntimeError, match=r"^E252 GET x answered 404 without JSON: '<html>'"):
         google_request("GET", url, accepted=(404,))
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 300_000])
+def test_a_reply_of_any_size_is_read_whole(replies: Replies, size: int) -> None:
+    content = {"a": "x" * max(0, size - len('{"a": ""}'))}
+    replies.replies = [(200, json.dumps(content).encode())]
+    assert google_request("GET", f"{replies.url}/v1/x") == content
 
 
 def test_a_redirection_carries_the_token_nowhere(replies: Replies) -> None:

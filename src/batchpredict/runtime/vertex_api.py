@@ -43,6 +43,7 @@ def google_request(
     body: "dict[str, Any] | None" = None,
     accepted: tuple[int, ...] = (),
     session: Any = None,
+    timeout: tuple[int, int] = (30, 600),
 ) -> "dict[str, Any]":
     """Send one request to an API of Google and return its JSON reply.
 
@@ -55,6 +56,7 @@ def google_request(
         body: JSON object to send.
         accepted: Refusals to return, with a member ``error``, instead of raising.
         session: From ``google_session``, for many requests; else one is opened for this one.
+        timeout: As for ``send_request``.
 
     Raises:
         ValueError: E284 as ``google_session``.
@@ -70,7 +72,7 @@ def google_request(
     with contextlib.nullcontext(session) if session else google_session(url) as opened:
         for pause in (0, 1, 2, 4, 8, 16) if verb == "GET" else (0,):
             time.sleep(pause)
-            status, content, reason = send_request(opened, verb, url, body)
+            status, content, reason = send_request(opened, verb, url, body, timeout)
             if content is not None and status < 300:
                 return content
             if content is not None and status in accepted:
@@ -131,6 +133,8 @@ def send_request(
 def body_within(reply: Any, seconds: float) -> bytes:
     """Return the body of a reply; one that comes in drips for too long is none.
 
+    A piece is handed over when it is full, so the first ones are single bytes.
+
     Raises:
         requests.ReadTimeout: It took longer than ``seconds``.
     """
@@ -139,12 +143,15 @@ def body_within(reply: Any, seconds: float) -> bytes:
     import requests
 
     end = time.perf_counter() + seconds
-    pieces = []
-    for piece in reply.iter_content(1 << 16):
-        pieces.append(piece)
+    body = bytearray()
+    pieces = reply.iter_content(1)
+    while piece := next(pieces, b""):
+        body += piece
+        if len(body) == 4096:
+            pieces = reply.iter_content(1 << 16)
         if time.perf_counter() > end:
             raise requests.ReadTimeout(f"the reply took longer than {seconds:.0f} s")
-    return b"".join(pieces)
+    return bytes(body)
 
 
 def may_pass(status: int, content: "dict[str, Any] | None") -> bool:

@@ -102,7 +102,7 @@ def test_jobs_are_listed_page_by_page(monkeypatch) -> None:
         asked.append((verb, url))
         return pages[len(asked) - 1]
 
-    monkeypatch.setattr(module, "google_request", reply)
+    monkeypatch.setattr(module, "small_request", reply)
     assert job_calls(PARENT, "v1", FOLDER)["list"]("k") == [1, 2]
     assert asked[1] == ("GET", f"{asked[0][1]}&pageToken=a%2Fb")
 
@@ -142,7 +142,7 @@ def test_a_note_that_cannot_be_written_is_an_error() -> None:
 
 def test_a_note_that_is_replaced_while_it_is_read_is_read_again(folder, monkeypatch) -> None:
     replies = iter([{"generation": "1"}, {"error": {}}, {"generation": "2"}, {"name": "x"}])
-    monkeypatch.setattr(module, "google_request", lambda *_args, **_named: next(replies))
+    monkeypatch.setattr(module, "small_request", lambda *_args, **_named: next(replies))
     assert module.read_note(folder, "record") == {"name": "x", "generation": "2"}
 
 

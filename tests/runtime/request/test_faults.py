@@ -26,7 +26,7 @@ from batchpredict.runtime.request.submitting import cancel_strangers, submit_job
 
 PARENT = "projects/p-12345/locations/europe-west4"
 FOLDER = "gs://bkt/run/step"
-CALLS = ("create", "get", "list", "read", "media", "write")
+CALLS = ("create", "get", "list", "cancel", "read", "media", "write")
 FAULTS = (
     *("429", "500", "503", "reset before", "reset after", "stall", "half", "garbage", "html"),
     "drip",
@@ -58,7 +58,7 @@ class Service(BaseAdapter):
         super().__init__()
         self.call, self.fault, self.at = call, fault, at
         self.clock, self.hits = 0.0, 0
-        self.counts = dict.fromkeys((*CALLS, "cancel"), 0)
+        self.counts = dict.fromkeys(CALLS, 0)
         self.jobs: dict[str, dict[str, Any]] = {}
         self.notes: dict[str, tuple[int, bytes]] = {}
 
@@ -95,6 +95,9 @@ class Service(BaseAdapter):
         name = f"{PARENT}/batchPredictionJobs/{len(self.jobs) + 1}"
         made = {"createTime": f"{self.clock:012.3f}", "until": self.clock + 100}
         self.jobs[name] = {**json.loads(request.body), **made, "name": name, "ended": ""}
+        if len(self.jobs) == 1:  # somebody made a second one, which must be cancelled
+            twin = f"{PARENT}/batchPredictionJobs/99"
+            self.jobs[twin] = {**self.jobs[name], "name": twin, "until": LONGEST}
         return self.get(request, name)
 
     def get(self, request: Any, name: str = "") -> tuple[int, Any]:

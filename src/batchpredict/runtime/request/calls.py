@@ -27,7 +27,7 @@ def job_calls(parent: str, version: str, folder: str) -> "dict[str, Any]":
     address = jobs_address(parent, version)
     return {
         "create": lambda body: create_once(f"{address}/{parent}/batchPredictionJobs", body),
-        "get": lambda name: google_request("GET", f"{address}/{name}"),
+        "get": lambda name: small_request("GET", f"{address}/{name}"),
         "cancel": lambda name: cancel_job(address, name),
         "list": lambda key: labelled_jobs(address, parent, key),
         "read": lambda note: read_note(folder, note),
@@ -35,6 +35,13 @@ def job_calls(parent: str, version: str, folder: str) -> "dict[str, Any]":
         "sleep": time.sleep,
         "now": time.time,
     }
+
+
+def small_request(
+    verb: str, url: str, body: "dict[str, Any] | None" = None, accepted: tuple[int, ...] = ()
+) -> "dict[str, Any]":
+    """Send a request whose reply is small, as ``google_request`` does; a minute is enough."""
+    return google_request(verb, url, body, accepted, timeout=(10, 50))
 
 
 def jobs_address(parent: str, version: str) -> str:
@@ -66,11 +73,26 @@ def create_once(url: str, body: "dict[str, Any]") -> "tuple[int, dict[str, Any],
 
 
 def cancel_job(address: str, name: str) -> None:
-    """Cancel a job; one that has ended already is what is wanted."""
-    reply = google_request("POST", f"{address}/{name}:cancel", {}, accepted=(400, 404))
-    if reply.get("error"):
-        state = google_request("GET", f"{address}/{name}", accepted=(404,)).get("state", "gone")
-        print(f"{name} could not be cancelled: it is {state}")
+    """Cancel a job, in several tries if need be; one that has ended already is what is wanted.
+
+    Raises:
+        RuntimeError: E252, the service did not take it in half a minute.
+    """
+    import time
+
+    told = RuntimeError()
+    for pause in (0, 1, 2, 4, 8, 16):
+        time.sleep(pause)
+        try:
+            reply = small_request("POST", f"{address}/{name}:cancel", {}, accepted=(400, 404))
+        except RuntimeError as error:
+            told = error
+            continue
+        if reply.get("error"):
+            state = small_request("GET", f"{address}/{name}", accepted=(404,)).get("state", "gone")
+            print(f"{name} could not be cancelled: it is {state}")
+        return
+    raise told
 
 
 def labelled_jobs(address: str, parent: str, key: str) -> "list[dict[str, Any]]":
@@ -82,7 +104,7 @@ def labelled_jobs(address: str, parent: str, key: str) -> "list[dict[str, Any]]"
     jobs: list[dict[str, Any]] = []
     token = ""
     while True:
-        page = google_request("GET", f"{url}&pageToken={quote(token, safe='')}" if token else url)
+        page = small_request("GET", f"{url}&pageToken={quote(token, safe='')}" if token else url)
         jobs += page.get("batchPredictionJobs", [])
         token = str(page.get("nextPageToken", ""))
         if not token:
@@ -109,11 +131,11 @@ def read_note(folder: str, note: str) -> "dict[str, Any] | None":
     """Return a note with its generation, or None when it was never written."""
     bucket, name = note_address(folder, note)
     url = f"https://storage.googleapis.com/storage/v1/b/{bucket}/o/{name}"
-    found = google_request("GET", url, accepted=(404,))
+    found = small_request("GET", url, accepted=(404,))
     if "generation" not in found:
         return None
     generation = str(found["generation"])
-    content = google_request("GET", f"{url}?alt=media&generation={generation}", accepted=(404,))
+    content = small_request("GET", f"{url}?alt=media&generation={generation}", accepted=(404,))
     if "error" in content:  # replaced in between
         return read_note(folder, note)
     return {**content, "generation": generation}
