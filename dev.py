@@ -105,8 +105,12 @@ def become(tool: str, *arguments: str) -> int:
 
 def execute(tool: str, *arguments: str) -> int:
     """Run a tool of the environment; return its exit code, 128 and more for a signal."""
+    told: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: told.append(number))  # while it starts
     process = subprocess.Popen([str(BIN / tool), *arguments], cwd=ROOT)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    if told:
+        process.terminate()
     while True:
         try:
             code = process.wait()
