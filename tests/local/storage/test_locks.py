@@ -114,6 +114,24 @@ def test_a_replaced_object_is_opened_again(
         assert (file.read(), found.content_type) == (b"new", "x/new")
 
 
+def test_a_folder_that_vanishes_while_it_is_made_is_made_again(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Path.mkdir finds the folder there, and asks once more, when it is gone."""
+    real, calls = Path.mkdir, []
+
+    def mkdir(path: Path, *arguments: bool, **named: bool) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise FileExistsError(17, "File exists", str(path))
+        real(path, *arguments, **named)
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    put(store, "deep/er/a", "x")
+    assert len(calls) > 1
+    assert store.get("bkt", "deep/er/a").size == 1
+
+
 def test_every_lock_is_held_at_once() -> None:
     locks = StoreLocks()
     with locks.every(), ThreadPoolExecutor(1) as pool:

@@ -118,7 +118,9 @@ def replace_in_folder(staged: Path, path: Path) -> None:
         with suppress(FileNotFoundError):
             os.replace(staged, path)
             return
-        with suppress(FileNotFoundError):
+        # mkdir says that a folder exists which another thread removes in that moment; a file in
+        # its place is told by the next try to replace.
+        with suppress(FileNotFoundError, FileExistsError):
             path.parent.mkdir(parents=True, exist_ok=True)
     os.replace(staged, path)
 
