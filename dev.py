@@ -89,7 +89,7 @@ def check() -> int:
 def test_all() -> int:
     """Run every test; what travels into pipelines and what checks it must be covered whole."""
     whole = "*/runtime/*,*/compiler.py,*/carrying.py"
-    workers = str(min(4, 1 + (os.cpu_count() or 1)))  # each starts services, and often waits
+    workers = str(min(4, os.cpu_count() or 1))  # each starts services of its own
     side_by_side = ("--numprocesses", workers, "--dist", "loadfile")
     return execute("pytest", *side_by_side, "--cov", "--cov-report=") or execute(
         "coverage", "report", f"--include={whole}", "--fail-under=100", "--show-missing"
