@@ -300,4 +300,5 @@ def test_a_port_is_free_again_for_the_next_session() -> None:
     first = listen_on_loopback()
     port = first.getsockname()[1]
     first.close()
-    listen_on_loopback(port).close()
+    with listen_on_loopback(port) as again:
+        assert again.getsockname()[1] == port

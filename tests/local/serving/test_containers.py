@@ -238,7 +238,7 @@ def test_where_there_are_no_namespaces(
         servers: Any = serve(image)
         servers._starter._sandbox = servers._starter._ports._sandbox = open_one
         port = int(ask(servers, container_model())["env"]["AIP_HTTP_PORT"])
-        with socket.create_connection(("127.0.0.1", port), 20):
-            pass  # the network is that of this machine
+        with socket.create_connection(("127.0.0.1", port), 20) as reached:
+            assert reached.getpeername() == ("127.0.0.1", port)  # the network is this machine's
     finally:
         open_one.close()
