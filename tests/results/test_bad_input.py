@@ -63,10 +63,10 @@ def test_two_runs_share_the_folder(parse, names):
         {"job-1/bp_monitoring/x": "nothing"},
         {f"other/{ONE}": line("a", 1)},
         {"model.joblib": b"\x80\x04", "instances.jsonl": line("a", 1)},
-        {f"{ONE}.gz": gzip.compress(line("a", 1).encode())},
-        {"predictions_00001.jsonl.gz": gzip.compress(line("a", 1).encode())},
-        {ONE: gzip.compress(line("a", 1).encode())},
-        {"predictions_1.csv": gzip.compress(b"a,predicted_y\n1,2\n")},
+        {f"{ONE}.gz": gzip.compress(line("a", 1).encode(), mtime=0)},
+        {"predictions_00001.jsonl.gz": gzip.compress(line("a", 1).encode(), mtime=0)},
+        {ONE: gzip.compress(line("a", 1).encode(), mtime=0)},
+        {"predictions_1.csv": gzip.compress(b"a,predicted_y\n1,2\n", mtime=0)},
     ],
 )
 def test_a_folder_that_is_no_output_of_a_job(parse, files):

@@ -54,7 +54,7 @@ def columns(*names: str) -> list[bigquery.SchemaField]:
             },
             [(1, "x")],
         ),
-        (gzip.compress(b"a,b\n1,x\n"), {}, [(1, "x")]),
+        (gzip.compress(b"a,b\n1,x\n", mtime=0), {}, [(1, "x")]),
         (
             b"t,d,f,o\n2026-01-01 00:00:00 UTC,2026-01-31,1.5,true\n",
             {},
