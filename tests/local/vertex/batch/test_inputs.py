@@ -251,10 +251,18 @@ def test_a_record_is_sent_as_base64(inputs: Inputs, kind: str) -> None:
     ("kind", "content", "words"),
     [
         ("tf-record", framed(b"one")[:-1], "in-0 is broken: record 1 is cut"),
-        ("tf-record", gzip.compress(framed(b"one"), mtime=0), "gzipped or not as instances_format says"),
+        (
+            "tf-record",
+            gzip.compress(framed(b"one"), mtime=0),
+            "gzipped or not as instances_format says",
+        ),
         ("tf-record-gzip", framed(b"one"), "in-0 is broken: Not a gzipped file"),
         ("tf-record-gzip", gzip.compress(framed(b"one"), mtime=0)[:-9], "in-0 is broken: "),
-        ("tf-record-gzip", gzip.compress(framed(b"one"), mtime=0)[:-5] + b"xxxxx", "is broken: CRC check"),
+        (
+            "tf-record-gzip",
+            gzip.compress(framed(b"one"), mtime=0)[:-5] + b"xxxxx",
+            "is broken: CRC check",
+        ),
     ],
 )
 def test_a_broken_file_of_records_is_named(
