@@ -132,10 +132,12 @@ def drive(
     return lean.merged([future.result() for future in futures])
 
 
-def memory(process: Any) -> float:
-    """Return the resident memory of a process, in MB."""
-    status = Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+def memory(pid: int) -> float:
+    """Return the memory of a process and of all below it, in MB; shared pages count once."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    below = [child for it in threads for child in (it / "children").read_text().split()]
+    used = Path(f"/proc/{pid}/smaps_rollup").read_text().split("Pss:")[1].split()[0]
+    return int(used) / 1024 + sum(memory(int(child)) for child in below)
 
 
 def quantile(seconds: list[float], share: float) -> float:
@@ -189,9 +191,9 @@ def measure(seconds: float, clients: int, processes: int, folder: Path) -> bool:
         sizes = drive(pool, place, groups, warm, {}).sizes
         drive(pool, direct, groups, warm, sizes)
         before = drive(pool, direct, groups, around, sizes)
-        used = memory(vertex)
+        used = memory(vertex.pid)
         record = drive(pool, place, groups, seconds, {})
-        grown = (used, memory(vertex))
+        grown = (used, memory(vertex.pid))
         bare = lean.merged([before, drive(pool, direct, groups, around, sizes)])
     for process, pipe in ((vertex, end_vertex), (plain, end_plain)):
         pipe.send(None)

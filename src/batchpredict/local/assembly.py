@@ -12,8 +12,9 @@ from batchpredict.local.faults.over_grpc import FaultyCalls
 from batchpredict.local.faults.registry import Faults
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.network.certificates import Certificates
+from batchpredict.local.network.front.process import GrpcFront
 from batchpredict.local.network.gateway import Gateway
-from batchpredict.local.network.grpcs import GrpcApi, start_grpc
+from batchpredict.local.network.grpcs import GrpcApi
 from batchpredict.local.network.metadata import MetadataServer, token_reply
 from batchpredict.local.network.proxy import ConnectProxy
 from batchpredict.local.network.rest import RestApi
@@ -70,10 +71,11 @@ def serve(
     stack.callback(stop_listening, secure)
     gateway.listen_tls(secure, certificates)
     calls = FaultyCalls(faults, services.call, services.operations.find)
-    server, grpc_port = start_grpc(GrpcApi(rpcs, calls.call, calls.operation), certificates)
-    stack.callback(lambda: server.stop(None).wait(5))
+    api = GrpcApi(rpcs, calls.call, calls.operation)
+    front = GrpcFront(work, home / "logs" / "grpc.log", certificates, api.answer)
+    stack.callback(front.close)
     https = gateway.over_tls(certificates)
-    proxy = ConnectProxy(secure.getsockname()[1], grpc_port, log_line, https)
+    proxy = ConnectProxy(secure.getsockname()[1], front.take, log_line, https)
     for proxied, plain in (listeners, *_pairs(sandbox.listeners)):
         proxy.listen(proxied)
         gateway.listen(plain)

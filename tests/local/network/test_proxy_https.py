@@ -37,8 +37,11 @@ def connect() -> Iterator[Callable[[], socket.socket]]:
 
         front = listen_on_loopback()
         stack.callback(stop_listening, front)
-        ports = (listen("spliced"), listen("grpc"))
-        ConnectProxy(*ports, lambda _: None, answering("here")).listen(front)
+        grpc = answering("grpc")
+        proxy = ConnectProxy(
+            listen("spliced"), lambda it, _: grpc(it), lambda _: None, answering("here")
+        )
+        proxy.listen(front)
 
         def open_connection() -> socket.socket:
             client = socket.create_connection(front.getsockname(), timeout=TIMEOUT)
@@ -63,7 +66,7 @@ def test_https_is_served_here_from_its_greeting_on(
     assert read_all(client) == b"here %d" % len(hello)
 
 
-def test_grpc_is_spliced(connect: Callable[[], socket.socket]) -> None:
+def test_grpc_is_handed_over(connect: Callable[[], socket.socket]) -> None:
     client, hello = connect(), greeting(["h2"])
     established(client)
     client.sendall(hello)

@@ -1,29 +1,31 @@
-"""Vertex AI's gRPC form, served over TLS with the throwaway certificate."""
+"""Vertex AI's gRPC form: from the bytes of a request message to those of a reply."""
 
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import grpc
 from google.longrunning import operations_pb2
+from google.protobuf.message import DecodeError
+from google.rpc import code_pb2
 
-from batchpredict.local.network.certificates import Certificates
 from batchpredict.local.network.http import REAL_TOKEN, carries_real_token
-from batchpredict.local.network.rpcs import GET_OPERATION, Rpc, protobuf
-from batchpredict.local.vertex.errors import ServiceError
+from batchpredict.local.network.rpcs import Rpc, protobuf
+from batchpredict.local.vertex.errors import ServiceError, invalid, not_found
 
 OPERATIONS = "/google.longrunning.Operations/"
-CODES = {code.value[0]: code for code in grpc.StatusCode}
-WORKERS = 64  # a waiting job holds one: Google's launchers are answered when the job has ended
 UNKNOWN_FIELD = "the request has a field that is not known here"
-MAX_MESSAGE = 64 * 1024 * 1024
 
 log = logging.getLogger("batchpredict.local")
 
 
-class GrpcApi(grpc.GenericRpcHandler):  # type: ignore[misc]
-    """Serves every derived method; one that is not derived is UNIMPLEMENTED by gRPC itself."""
+class GrpcApi:
+    """Serves every derived method; one that is not derived is UNIMPLEMENTED.
+
+    Args:
+        rpcs: The methods by path.
+        call: Carries out a method; raises :class:`ServiceError`.
+        operation: Returns a long-running operation by name, or None.
+    """
 
     def __init__(
         self,
@@ -35,35 +37,41 @@ class GrpcApi(grpc.GenericRpcHandler):  # type: ignore[misc]
         self._call = call
         self._operation = operation
 
-    def service(self, details: Any) -> Any:
-        """Return the handler of one call, or None when the method is not known."""
-        if details.method == f"{OPERATIONS}GetOperation":
-            parse = operations_pb2.GetOperationRequest.FromString
-            return grpc.unary_unary_rpc_method_handler(self._get_operation, parse, Rpc.serialize)
-        rpc = self._rpcs.get(details.method)
-        if rpc is None:
-            return None
-        headers = dict(details.invocation_metadata)
+    def answer(self, path: str, headers: Mapping[str, str], data: bytes) -> tuple[int, str, bytes]:
+        """Return code, message and reply of one call, whatever happens; code 0 is success."""
+        try:
+            return 0, "", Rpc.serialize(self._reply(path, headers, data))
+        except ServiceError as error:
+            return error.code, error.message, b""
+        except Exception as error:
+            log.exception("%s failed", path)
+            return code_pb2.INTERNAL, f"{type(error).__name__}: {error}", b""
 
-        def run(request: Any, context: grpc.ServicerContext) -> Any:
-            return self._run(rpc, request, headers, context)
-
-        return grpc.unary_unary_rpc_method_handler(run, rpc.parse, Rpc.serialize)
-
-    def _run(
-        self, rpc: Rpc, request: Any, headers: Mapping[str, str], context: grpc.ServicerContext
-    ) -> Any:
+    def _reply(self, path: str, headers: Mapping[str, str], data: bytes) -> Any:
+        rpc = self._rpcs.get(path)
+        if rpc is None and path != f"{OPERATIONS}GetOperation":
+            raise ServiceError(code_pb2.UNIMPLEMENTED, f"Method not found: {path}")
+        request = _parsed(
+            rpc.parse if rpc else operations_pb2.GetOperationRequest.FromString, data
+        )
         if carries_real_token(headers):
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, REAL_TOKEN)
+            raise invalid(REAL_TOKEN)
         if _says_more(request):
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, UNKNOWN_FIELD)
-        return _answer(rpc.path, lambda: self._call(rpc, request, headers), context)
+            raise invalid(UNKNOWN_FIELD)
+        return self._call(rpc, request, headers) if rpc else self._get_operation(request.name)
 
-    def _get_operation(self, request: Any, context: grpc.ServicerContext) -> Any:
-        operation = _answer(GET_OPERATION, lambda: self._operation(request.name), context)
+    def _get_operation(self, name: str) -> Any:
+        operation = self._operation(name)
         if operation is None:
-            context.abort(grpc.StatusCode.NOT_FOUND, f"{request.name} is not found.")
+            raise not_found(name)
         return operation
+
+
+def _parsed(parse: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise ServiceError(code_pb2.INTERNAL, "Exception deserializing request!") from error
 
 
 def _says_more(request: Any) -> bool:
@@ -72,28 +80,3 @@ def _says_more(request: Any) -> bool:
     size = message.ByteSize()
     message.DiscardUnknownFields()
     return bool(message.ByteSize() < size)
-
-
-def _answer(name: str, call: Callable[[], Any], context: grpc.ServicerContext) -> Any:
-    """Return the reply of a call, or end it with what it raised."""
-    try:
-        return call()
-    except ServiceError as error:
-        context.abort(CODES[error.code], error.message)
-    except Exception as error:
-        log.exception("%s failed", name)
-        context.abort(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
-
-
-def start_grpc(api: GrpcApi, certificates: Certificates) -> tuple[grpc.Server, int]:
-    """Start serving on a free port of 127.0.0.1; return the server and its port."""
-    options = [
-        ("grpc.so_reuseport", 0),
-        ("grpc.max_receive_message_length", MAX_MESSAGE),
-        ("grpc.max_send_message_length", MAX_MESSAGE),
-    ]
-    server = grpc.server(ThreadPoolExecutor(WORKERS), handlers=(api,), options=options)
-    pair = (certificates.key.read_bytes(), certificates.chain.read_bytes())
-    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
-    server.start()
-    return server, port

@@ -22,11 +22,11 @@ MAX_HEAD = 65536
 
 
 class ConnectProxy:
-    """Splices each allowed CONNECT to the TLS server that speaks its protocol.
+    """Brings each allowed CONNECT to the TLS server that speaks its protocol.
 
     Args:
         http_port: Of the HTTP server.
-        grpc_port: Of the gRPC server.
+        grpc: Takes a connection of gRPC, and what was read of it already.
         log: Takes one line for each connection.
         https: Serves one connection of HTTPS in this process, which is faster than to splice it;
             where the whole greeting cannot be seen before it is read, it is spliced all the same.
@@ -35,12 +35,12 @@ class ConnectProxy:
     def __init__(
         self,
         http_port: int,
-        grpc_port: int,
+        grpc: Callable[[socket.socket, bytes], None],
         log: Callable[[str], None],
         https: Callable[[socket.socket], None] | None = None,
     ) -> None:
         self._http_port = http_port
-        self._grpc_port = grpc_port
+        self._grpc = grpc
         self._log = log
         self._https = https
 
@@ -64,9 +64,11 @@ class ConnectProxy:
         if self._https and seen and not _wants_grpc(seen):
             self._https(client)
             return
-        greeting = _read_greeting(client, surplus)
-        backend = self._grpc_port if _wants_grpc(greeting) else self._http_port
-        with socket.create_connection(("127.0.0.1", backend)) as server:
+        greeting = b"" if seen else _read_greeting(client, surplus)
+        if _wants_grpc(seen or greeting):
+            self._grpc(client, greeting)
+            return
+        with socket.create_connection(("127.0.0.1", self._http_port)) as server:
             server.sendall(greeting)
             splice(client, server)
 

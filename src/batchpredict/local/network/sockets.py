@@ -27,7 +27,8 @@ def serve_connections(
                 client, _ = listener.accept()
             except OSError:
                 return
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if client.family == socket.AF_INET:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=one, args=(client,), daemon=True).start()
 
     thread = threading.Thread(target=accept, daemon=True, name=f"accept-{listener.getsockname()}")

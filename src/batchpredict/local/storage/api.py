@@ -140,9 +140,8 @@ class ObjectApi:
         """List the objects of a bucket and their common prefixes."""
         query = Query.of(request)
         found = page(self._store.names(bucket, query.prefix), query)
-        stored = [self._store.find(bucket, name) for name in found.names]
-        # A step may remove a file after its name was read.
-        items = [self._resource(each, request) for each in stored if each]
+        stored = self._store.find_all(bucket, found.names)
+        items = [self._resource(each, request) for each in stored]
         return json_response(
             _listed("storage#objects", items, list(found.prefixes), found.next_token)
         )

@@ -54,7 +54,7 @@ class ChecksumCache:
     def of(self, path: Path, file: BinaryIO) -> Checksums:
         """Return the checksums of the open ``file`` that lies at ``path``."""
         stat = os.fstat(file.fileno())
-        known = self.known(path, *_state(stat))
+        known = self.known(str(path), *_state(stat))
         if known:
             return known
         checksums = _hash(file)
@@ -64,10 +64,10 @@ class ChecksumCache:
             self.remember(path, stat, checksums)
         return checksums
 
-    def known(self, path: Path, inode: int, mtime_ns: int, size: int) -> Checksums | None:
+    def known(self, path: str, inode: int, mtime_ns: int, size: int) -> Checksums | None:
         """Return the checksums of a file in this state, if they were computed before."""
         with self._lock:
-            state, checksums = self._known.get(str(path), (None, None))
+            state, checksums = self._known.get(path, (None, None))
         return checksums if state == (inode, mtime_ns, size) else None
 
     def remember(self, path: Path, stat: os.stat_result, checksums: Checksums) -> None:

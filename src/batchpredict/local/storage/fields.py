@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -132,6 +133,7 @@ def _custom_metadata(metadata: Any) -> dict[str, str]:
     return dict(metadata)
 
 
+@lru_cache(8192)  # who lists a folder asks for the same times again and again
 def _rfc3339(nanoseconds: int) -> str:
     moment = datetime.fromtimestamp(nanoseconds / 1e9, UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

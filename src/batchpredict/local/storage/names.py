@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 from batchpredict.local.storage.errors import StorageError
 
@@ -26,6 +27,7 @@ def check_object(name: str) -> str:
     return name
 
 
+@lru_cache(8192)
 def object_name_problem(name: str) -> str:
     """Return why an object of this name cannot be a file, or an empty string."""
     try:

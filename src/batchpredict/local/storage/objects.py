@@ -4,7 +4,7 @@ import io
 import mimetypes
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class StoredObject:
     Attributes:
         bucket: Its bucket.
         name: Its name, with slashes; a folder marker ends in one.
-        path: Its file, or the folder of a marker.
+        file: Path of its file, or of the folder of a marker.
         size: Bytes.
         generation: Modification time of the file in nanoseconds.
         metageneration: Number of the version of its attributes.
@@ -43,13 +43,18 @@ class StoredObject:
 
     bucket: str
     name: str
-    path: Path
+    file: str
     size: int
     generation: int
     metageneration: int
     updated_ns: int
     attributes: Mapping[str, Any]
     inode: int = 0
+
+    @property
+    def path(self) -> Path:
+        """Return its file, or the folder of a marker."""
+        return Path(self.file)
 
     @property
     def etag(self) -> str:
@@ -112,9 +117,21 @@ class ObjectStore:
         # Only a folder that was uploaded as a marker is an object.
         return [n for n in names if not n.endswith("/") or self._sidecars.exists(bucket, n)]
 
-    def find(self, bucket: str, name: str) -> StoredObject | None:
-        """Return an object, or None when there is none of that name."""
-        if not name.endswith("/") and (settled := self._settled(bucket, name)):
+    def find_all(self, bucket: str, names: Iterable[str]) -> list[StoredObject]:
+        """Return the objects of these names, without those that a step has removed."""
+        folders: set[str] = set()
+        found = (self.find(bucket, name, folders) for name in names)
+        return [each for each in found if each]
+
+    def find(self, bucket: str, name: str, folders: set[str] | None = None) -> StoredObject | None:
+        """Return an object, or None when there is none of that name.
+
+        Args:
+            bucket: Bucket.
+            name: Object.
+            folders: Folders that were looked at for its neighbours, and need not be again.
+        """
+        if not name.endswith("/") and (settled := self._settled(bucket, name, folders)):
             return settled
         with self._locks.of(bucket, name):
             stat = self._tree.stat(bucket, check_object(name))
@@ -153,7 +170,7 @@ class ObjectStore:
         """Return the checksums of an object, computed once for each generation."""
         if found.name.endswith("/"):
             return Hasher().checksums()
-        if known := self._checksums.known(found.path, found.inode, found.generation, found.size):
+        if known := self._checksums.known(found.file, found.inode, found.generation, found.size):
             return known
         with self._open(found) as file:
             return self._checksums.of(found.path, file)
@@ -182,7 +199,7 @@ class ObjectStore:
                 path = self._publish(staged, bucket, name, sidecar)
             self._checksums.remember(path, stat, staged.checksums())
             return StoredObject(
-                bucket, name, path, staged.size, generation, 1, generation, sidecar.attributes
+                bucket, name, str(path), staged.size, generation, 1, generation, sidecar.attributes
             )
 
     def patch(
@@ -241,11 +258,11 @@ class ObjectStore:
         sidecar = self._sidecars.read(bucket, name)
         return self._stored(bucket, name, 0, sidecar) if sidecar else None
 
-    def _settled(self, bucket: str, name: str) -> StoredObject | None:
+    def _settled(self, bucket: str, name: str, folders: set[str] | None) -> StoredObject | None:
         """Return an object that is as it was when it was last described; it needs no lock."""
         # Each system call lets other threads go first: under load that takes the time.
         last = self._described_last.get((bucket, name))
-        stat = self._tree.stat(bucket, name) if last else None
+        stat = self._tree.stat(bucket, name, folders) if last else None
         if last and stat and last.generation == stat.st_mtime_ns:
             return self._stored(bucket, name, stat.st_size, last, stat.st_ino)
         return None
@@ -266,7 +283,7 @@ class ObjectStore:
         return StoredObject(
             bucket,
             name,
-            self.root.joinpath(bucket, *segments(name)),
+            f"{self.root}/{bucket}/{name}",
             size,
             sidecar.generation,
             sidecar.metageneration,

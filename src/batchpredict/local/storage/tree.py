@@ -28,26 +28,49 @@ class Tree:
 
     def path(self, bucket: str, name: str = "") -> Path:
         """Return where an object lies, or its bucket when ``name`` is empty."""
-        return self._follow(bucket, name)[0]
+        self._follow(bucket, name, set())
+        return self.root.joinpath(bucket, *(segments(name) if name else []))
 
-    def _follow(self, bucket: str, name: str) -> tuple[Path, os.stat_result | None]:
-        """Return a path and its state, None when there is nothing; look at each part once."""
-        path, found = str(self.root), None
-        for part in [check_bucket(bucket), *(segments(check_object(name)) if name else [])]:
+    def _follow(self, bucket: str, name: str, folders: set[str]) -> os.stat_result | None:
+        """Return the state of what lies there, None when there is nothing.
+
+        Args:
+            bucket: Bucket.
+            name: Object, or empty.
+            folders: Paths of folders that were looked at already; gets those of this name.
+        """
+        *above, last = [check_bucket(bucket), *(segments(check_object(name)) if name else [])]
+        path = str(self.root)
+        for part in above:
             path = f"{path}/{part}"
-            try:
-                found = os.lstat(path)
-            except (FileNotFoundError, NotADirectoryError):
-                return self.root.joinpath(bucket, *(segments(name) if name else [])), None
-            if stat.S_ISLNK(found.st_mode):
-                raise StorageError(
-                    403, f"{bucket}/{name} passes a symbolic link, which is never followed: {path}"
-                )
-        return Path(path), found
+            if path not in folders:
+                if self._state(path, bucket, name) is None:
+                    return None
+                folders.add(path)
+        return self._state(f"{path}/{last}", bucket, name)
 
-    def stat(self, bucket: str, name: str) -> os.stat_result | None:
-        """Return the state of an object's file, or of a marker's folder, if there is one."""
-        _, found = self._follow(bucket, name)
+    def _state(self, path: str, bucket: str, name: str) -> os.stat_result | None:
+        try:
+            found = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(found.st_mode):
+            raise StorageError(
+                403, f"{bucket}/{name} passes a symbolic link, which is never followed: {path}"
+            )
+        return found
+
+    def stat(
+        self, bucket: str, name: str, folders: set[str] | None = None
+    ) -> os.stat_result | None:
+        """Return the state of an object's file, or of a marker's folder, if there is one.
+
+        Args:
+            bucket: Bucket.
+            name: Object.
+            folders: Paths of folders that were looked at for its neighbours; gets those of it.
+        """
+        found = self._follow(bucket, name, set() if folders is None else folders)
         if found is None:
             return None
         is_wanted = stat.S_ISDIR if name.endswith("/") else stat.S_ISREG

@@ -77,7 +77,7 @@ class ModelVersions:
         if not wanted.isdecimal():
             owners = self._owners(self._head(base))
             wanted = str(owners.get(wanted.strip("-") or DEFAULT, ""))
-        if not wanted or self._resources.find(f"{base}@{wanted}") is None:
+        if not wanted or not self._resources.has(f"{base}@{wanted}"):
             raise not_found(name)
         return int(wanted)
 
@@ -88,13 +88,17 @@ class ModelVersions:
 
     def view(self, base: str, number: int) -> Any:
         """Return one version, with the model's own fields filled in."""
-        head, version = self._head(base), self._resources.get(f"{base}@{number}")
-        for field in SHARED:
-            setattr(version, field, getattr(head, field))
-        version.labels = {**head.labels, **version.labels}
-        version.version_aliases = [
-            alias for alias, owner in self._owners(head).items() if owner == number
-        ]
+        version = self._resources.get(f"{base}@{number}")
+        # The messages below proto-plus: a model is asked for again and again.
+        own, head = types.Model.pb(version), types.Model.pb(self._head(base))
+        own.display_name, own.description = head.display_name, head.description
+        own.create_time.CopyFrom(head.create_time)
+        own.update_time.CopyFrom(head.update_time)
+        for key, label in head.labels.items():
+            if key not in own.labels:
+                own.labels[key] = label
+        aliases = [alias for alias, owner in self._owners(head).items() if owner == number]
+        own.version_aliases[:] = aliases
         return version
 
     def add(self, version: Any, aliases: Sequence[str], *, new: bool) -> None:

@@ -278,5 +278,6 @@ def _stamp(model: Any) -> None:
 
 def _etag(model: Any) -> str:
     """Return what changes with every update; the kept etag stays: it tells uploads apart."""
-    times = (model.update_time, model.version_update_time)
-    return "-".join([model.etag, *(f"{int(time.timestamp() * 1e6):x}" for time in times)])
+    message = types.Model.pb(model)
+    times = (message.update_time, message.version_update_time)
+    return "-".join([message.etag, *(f"{time.ToMicroseconds():x}" for time in times)])

@@ -78,6 +78,10 @@ class Resources:
             data = self._data.get(name)
         return None if data is None else self._kind(name).deserialize(data)
 
+    def has(self, name: str) -> bool:
+        """Tell whether there is such a resource."""
+        return name in self._data
+
     def get(self, name: str) -> Any:
         """Return the resource; raise NOT_FOUND when there is none."""
         message = self.find(name)
