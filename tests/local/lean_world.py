@@ -13,9 +13,9 @@ from sklearn.linear_model import LinearRegression
 
 from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local.network.rpcs import Rpc, load_rpcs, protobuf
+from batchpredict.local.polling import LAUNCHER
 from batchpredict.local.runs import PARENT
 from batchpredict.local.session import LocalVertex
-from batchpredict.local.vertex.jobs import LAUNCHER
 
 MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 

@@ -22,6 +22,7 @@ from batchpredict.pipeline_files import (
 )
 
 if TYPE_CHECKING:
+    from batchpredict.local.outcomes import Outcome
     from batchpredict.local.session import LocalVertex
 
 HOME = Path(".batchpredict")
@@ -149,6 +150,7 @@ def _with_files(
 def _run(vertex: "LocalVertex", begin: Begin, timeout: float | None) -> Any:
     """Run the pipeline, show it, and return the fault it ended with, if any."""
     from batchpredict.local import runs
+    from batchpredict.local.outcomes import conclude
     from batchpredict.local.pipelines.features import deadline_of
 
     for note in (*vertex.recovered, *vertex.sandbox.notes):
@@ -165,19 +167,16 @@ def _run(vertex: "LocalVertex", begin: Begin, timeout: float | None) -> Any:
         )
         is_over = True
     finally:  # also when it is interrupted
-        pipelines.stop(name)
-        job = pipelines.snapshot(name)
-        manifest = runs.write_manifest(vertex, compiled, job)
+        outcome = conclude(vertex, compiled, name)
         if not is_over:
-            _show_way_on(vertex, job)
+            _show_way_on(vertex, name)
     for note in vertex.sandbox.notes[known:]:  # of the packages, which loaded meanwhile
         click.echo(f"note: {note}", err=True)
-    _show_failures(vertex, job)
-    _show_outputs(vertex, job, manifest)
-    fault = runs.fault_of(job, vertex.home)
-    if fault is not None:
-        _show_way_on(vertex, job)
-    return fault
+    _show_failures(outcome)
+    _show_outputs(vertex, outcome)
+    if outcome.fault is not None:
+        _show_way_on(vertex, name)
+    return outcome.fault
 
 
 class _Deadline:
@@ -198,20 +197,18 @@ class _Deadline:
         return bool(self._pipelines.wait(self._name, seconds))
 
 
-def _show_way_on(vertex: "LocalVertex", job: Any) -> None:
+def _show_way_on(vertex: "LocalVertex", name: str) -> None:
     home = "" if vertex.home == HOME.resolve() else f" --home {short_path(vertex.home)}"
-    run = job.name.rpartition("/")[2]
+    run = name.rpartition("/")[2]
     click.echo(f"to go on from here: batchpredict run --resume {run}{home}", err=True)
 
 
-def _show_failures(vertex: "LocalVertex", job: Any) -> None:
+def _show_failures(outcome: "Outcome") -> None:
     """Show the last lines of the log of each failing step."""
-    from batchpredict.local.runs import run_folder, steps
-
-    for step in steps(job):
-        log = run_folder(vertex, job.name) / "logs" / f"{step.name.replace('/', '.')}.log"
+    for step in outcome.steps:
+        log = outcome.log_path(step.name)
         if step.state == "FAILED" and log.is_file():
-            lines = log.read_text(errors="replace").splitlines()[-LOG_TAIL:]
+            lines = outcome.log(step.name).splitlines()[-LOG_TAIL:]
             click.echo(f"last {len(lines)} lines of {log}:", err=True)
             for line in lines:
                 click.echo(f"  | {_printable(line)}", err=True)
@@ -224,15 +221,13 @@ def _printable(line: str) -> str:
     )
 
 
-def _show_outputs(vertex: "LocalVertex", job: Any, manifest: Path) -> None:
-    from batchpredict.local.runs import steps
-
-    marks = [mark_of(step) for step in steps(job)]
+def _show_outputs(vertex: "LocalVertex", outcome: "Outcome") -> None:
+    marks = [mark_of(step) for step in outcome.steps]
     counts = {"PASS": sum(mark in PASSED for mark in marks)}
     counts |= {word: marks.count(word) for word in ("FAIL", "SKIP")}
     counts |= {word: marks.count(word) for word in ("CACHED", "KEPT") if word in marks}
-    seconds = (job.end_time - job.start_time).total_seconds()
-    for line in result_lines(vertex, job):
+    seconds = (outcome.job.end_time - outcome.job.start_time).total_seconds()
+    for line in result_lines(vertex, outcome.job):
         click.echo(line)
-    click.echo(f"run: {short_path(manifest)}")
+    click.echo(f"run: {short_path(outcome.manifest)}")
     click.echo(" ".join(f"{k}={v}" for k, v in counts.items()) + f"  {seconds:.1f} s")

@@ -74,9 +74,18 @@ class Outcome:
             raise self.fault
         return self
 
+    @property
+    def manifest(self) -> Path:
+        """Return the place of ``run.json``."""
+        return self.folder / "run.json"
+
+    def log_path(self, step: str) -> Path:
+        """Return the place of what a step writes to its standard output and error."""
+        return self.folder / "logs" / f"{step.replace('/', '.')}.log"
+
     def log(self, step: str) -> str:
         """Return what a step wrote to its standard output and error, "" when it did not run."""
-        path = self.folder / "logs" / f"{step.replace('/', '.')}.log"
+        path = self.log_path(step)
         return path.read_text(errors="replace") if path.is_file() else ""
 
 

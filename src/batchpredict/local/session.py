@@ -24,6 +24,7 @@ from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.network.certificates import issue_certificates
 from batchpredict.local.network.environment import client_environment, scrubbed
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
+from batchpredict.local.parts import import_parts_of
 from batchpredict.local.recovery import recovery_notes
 from batchpredict.local.settings import LocalSettings
 
@@ -219,6 +220,7 @@ def _load_services() -> Callable[[], None]:
     """
     was_enabled = gc.isenabled()
     gc.disable()
+    import_parts_of("kfp", "google.cloud.aiplatform_v1")
     loading = threading.Thread(
         target=import_module, args=("batchpredict.local.assembly",), daemon=True
     )

@@ -10,10 +10,10 @@ from sklearn.linear_model import LinearRegression
 
 from batchpredict.local.files import write_whole
 from batchpredict.local.network.rpcs import load_rpcs
+from batchpredict.local.polling import LAUNCHER
 from batchpredict.local.runs import PARENT
 from batchpredict.local.session import LocalVertex
 from batchpredict.local.vertex import jobs, state
-from batchpredict.local.vertex.jobs import LAUNCHER
 
 RPCS = {rpc.method: rpc for rpc in load_rpcs().values()}
 

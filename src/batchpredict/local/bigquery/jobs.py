@@ -17,14 +17,12 @@ from batchpredict.local.bigquery.requests import Route, body, page, page_token
 from batchpredict.local.bigquery.running import USER, Work, dry_run
 from batchpredict.local.bigquery.warehouse import Warehouse, stopped
 from batchpredict.local.network.http import HttpRequest, HttpResponse, json_response
+from batchpredict.local.polling import CLIENT_WAIT, patience
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.objects import ObjectStore
 
 log = logging.getLogger("batchpredict.local")
-LAUNCHER = "google-cloud-pipeline-components"
-LAUNCHER_WAIT = 3600.0
 INSERT_WAIT = 0.2
-GET_WAIT = 3.0
 AT_A_TIME = 4
 LISTING = (
     "allUsers",
@@ -199,8 +197,7 @@ class JobApi:
 
     def get(self, request: HttpRequest, project: str, job_id: str) -> HttpResponse:
         """Return a job; Google's launcher is answered when it has ended."""
-        launcher = LAUNCHER in request.headers.get("user-agent", "")
-        self.wait(project, job_id, LAUNCHER_WAIT if launcher else GET_WAIT)
+        self.wait(project, job_id, patience(request.headers))
         return json_response(self.find(project, job_id, request.param("location")))
 
     def list(self, request: HttpRequest, project: str) -> HttpResponse:
@@ -230,7 +227,7 @@ class JobApi:
             run.cancelled = True
             if run.connection is not None:
                 run.connection.interrupt()
-            run.finished.wait(GET_WAIT)
+            run.finished.wait(CLIENT_WAIT)
             job = self.find(project, job_id)
         return json_response({"kind": "bigquery#jobCancelResponse", "job": job})
 

@@ -14,6 +14,7 @@ from google.rpc import code_pb2, status_pb2
 
 from batchpredict.local.bigquery.api import BigQueryApi
 from batchpredict.local.bigquery.errors import BigQueryError
+from batchpredict.local.polling import patience
 from batchpredict.local.serving.servers import ModelServers
 from batchpredict.local.settings import BatchSettings
 from batchpredict.local.storage.errors import StorageError
@@ -39,9 +40,6 @@ log = logging.getLogger("batchpredict.local")
 State = types.JobState
 ACTIVE = (State.JOB_STATE_PENDING, State.JOB_STATE_RUNNING)
 FINAL = (State.JOB_STATE_SUCCEEDED, State.JOB_STATE_FAILED, State.JOB_STATE_CANCELLED)
-LAUNCHER = "google-cloud-pipeline-components"
-LAUNCHER_WAIT = 3600.0
-CLIENT_WAIT = 3.0
 UNKNOWN = -1
 
 
@@ -204,15 +202,9 @@ class JobService:
             run.finished.set()
 
     def get_batch_prediction_job(self, request: Any, headers: Mapping[str, str]) -> Any:
-        """Return a job.
-
-        Google's launcher looks once and then sleeps 20 s: it is answered when the job has ended.
-        Other clients are held for at most 3 s.
-        """
-        agent = headers.get("x-goog-api-client", "") + headers.get("user-agent", "")
-        run = self._runs.get(request.name)
-        if run is not None:
-            run.finished.wait(LAUNCHER_WAIT if LAUNCHER in agent else CLIENT_WAIT)
+        """Return a job; who asks is held for a while when it has not ended."""
+        if run := self._runs.get(request.name):
+            run.finished.wait(patience(headers))
         return self._resources.get(request.name)
 
     def list_batch_prediction_jobs(self, request: Any) -> Any:

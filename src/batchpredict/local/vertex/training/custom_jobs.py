@@ -1,7 +1,5 @@
 """JobService: custom jobs, whose containers are commands in the environment of this machine."""
 
-import datetime
-import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -10,33 +8,30 @@ from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import empty_pb2
-from google.rpc import code_pb2, status_pb2
 
+from batchpredict.local.polling import patience
 from batchpredict.local.serving.images import Images
 from batchpredict.local.storage.errors import StorageError
-from batchpredict.local.vertex.errors import ServiceError, invalid
+from batchpredict.local.vertex.errors import invalid
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import parent_of
 from batchpredict.local.vertex.operations import Operations, new_id
 from batchpredict.local.vertex.state import Resources
 from batchpredict.local.vertex.surface.checks import check_display_name, check_labels
 from batchpredict.local.vertex.training.execution import Execution, Places, free_ports
+from batchpredict.local.vertex.training.lifecycle import (
+    State,
+    carry_out,
+    delete_ended,
+    end_interrupted,
+    now,
+    say_cancelling,
+)
 from batchpredict.local.vertex.training.workers import MOST_REPLICAS, Replica, replicas_of
 
-log = logging.getLogger("batchpredict.local")
-State = types.JobState
 COLLECTION = "customJobs"
-ACTIVE = (State.JOB_STATE_PENDING, State.JOB_STATE_RUNNING, State.JOB_STATE_CANCELLING)
-LAUNCHER = "google-cloud-pipeline-components"
-LAUNCHER_WAIT = 3600.0
-CLIENT_WAIT = 3.0
 LONGEST = 7 * 24 * 3600.0
 PARALLEL_JOBS = max(4, 2 * (os.cpu_count() or 1))
-
-
-def now() -> datetime.datetime:
-    """Return the time in UTC."""
-    return datetime.datetime.now(datetime.UTC)
 
 
 @dataclass
@@ -65,11 +60,7 @@ class CustomJobs:
         self._images = images
         self._runs: dict[str, _Run] = {}
         self._slots = threading.Semaphore(PARALLEL_JOBS)
-        for states, end in (
-            (ACTIVE[:2], State.JOB_STATE_FAILED),
-            (ACTIVE[2:], State.JOB_STATE_CANCELLED),
-        ):
-            resources.end_interrupted(COLLECTION, states, end)
+        end_interrupted(resources, COLLECTION)
 
     def create_custom_job(self, request: Any) -> Any:
         """Check the job, start it and return it as pending."""
@@ -122,24 +113,19 @@ class CustomJobs:
 
     def _run(self, name: str) -> None:
         run = self._runs[name]
-        error: ServiceError | None = None
         try:
-            run.execution.wait_for(self._slots)
-            try:
-                job = self._resources.update(name, _begin)
-                run.execution.run(run.replicas, _seconds(job) or LONGEST)
-            finally:
-                self._slots.release()
-        except ServiceError as refusal:
-            error = refusal
-        except Exception as fault:
-            log.exception("%s failed", name)
-            error = ServiceError(code_pb2.INTERNAL, f"{type(fault).__name__}: {fault}")
-        try:
-            self._resources.conclude(name, lambda job: _end(job, error))
+            carry_out(self._resources, name, lambda: self._execute(run, name))
         finally:
             self._runs.pop(name, None)
             run.finished.set()
+
+    def _execute(self, run: _Run, name: str) -> None:
+        run.execution.wait_for(self._slots)
+        try:
+            job = self._resources.update(name, _begin)
+            run.execution.run(run.replicas, _seconds(job) or LONGEST)
+        finally:
+            self._slots.release()
 
     def wait(self, name: str, timeout: float | None) -> None:
         """Wait until a job has ended."""
@@ -147,13 +133,8 @@ class CustomJobs:
             run.finished.wait(timeout)
 
     def get_custom_job(self, request: Any, headers: Mapping[str, str]) -> Any:
-        """Return a job.
-
-        Google's launcher looks once and then sleeps 20 s: it is answered when the job has ended.
-        Other clients are held for at most 3 s.
-        """
-        agent = headers.get("x-goog-api-client", "") + headers.get("user-agent", "")
-        self.wait(request.name, LAUNCHER_WAIT if LAUNCHER in agent else CLIENT_WAIT)
+        """Return a job; who asks is held for a while when it has not ended."""
+        self.wait(request.name, patience(headers))
         return self._resources.get(request.name)
 
     def list_custom_jobs(self, request: Any) -> Any:
@@ -164,25 +145,14 @@ class CustomJobs:
     def cancel_custom_job(self, request: Any) -> Any:
         """Ask a job to stop; it is CANCELLING until it has."""
         run = self._runs.get(request.name)
-
-        def cancel(job: Any) -> None:
-            if run is None or job.state not in ACTIVE:
-                message = f"{request.name} is {job.state.name} and cannot be cancelled."
-                raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-            job.state, job.update_time = State.JOB_STATE_CANCELLING, now()
+        say_cancelling(self._resources, request.name, runs=run is not None)
+        if run is not None:
             run.execution.cancel()
-
-        self._resources.update(request.name, cancel)
         return empty_pb2.Empty()
 
     def delete_custom_job(self, request: Any) -> Any:
         """Delete a job that has ended; its output stays."""
-        if (job := self._resources.get(request.name)).state in ACTIVE:
-            message = f"{request.name} is {job.state.name}; cancel it first."
-            raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-        self._resources.delete(request.name)
-        metadata = types.DeleteOperationMetadata()
-        return self._operations.succeeded(parent_of(request.name), empty_pb2.Empty(), metadata)
+        return delete_ended(self._resources, self._operations, request.name)
 
 
 def _seconds(job: Any) -> float:
@@ -195,14 +165,3 @@ def _begin(job: Any) -> None:
     if job.state == State.JOB_STATE_PENDING:
         job.state = State.JOB_STATE_RUNNING
         job.start_time = job.update_time = now()
-
-
-def _end(job: Any, error: ServiceError | None) -> None:
-    """Say how a job ended."""
-    job.end_time = job.update_time = now()
-    if error is None:
-        job.state = State.JOB_STATE_SUCCEEDED
-        return
-    cancelled = error.code == code_pb2.CANCELLED
-    job.state = State.JOB_STATE_CANCELLED if cancelled else State.JOB_STATE_FAILED
-    job.error = status_pb2.Status(code=error.code, message=error.message)

@@ -13,6 +13,7 @@ from google.protobuf import empty_pb2, json_format
 from google.rpc import code_pb2, status_pb2
 
 from batchpredict.local.network.rpcs import protobuf
+from batchpredict.local.polling import CLIENT_WAIT
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.errors import ServiceError, invalid
 from batchpredict.local.vertex.listing import select
@@ -21,7 +22,8 @@ from batchpredict.local.vertex.operations import Operations, new_id
 from batchpredict.local.vertex.state import Resources
 from batchpredict.local.vertex.surface.checks import check_display_name, check_labels
 from batchpredict.local.vertex.surface.rules import admit
-from batchpredict.local.vertex.training.custom_jobs import CLIENT_WAIT, CustomJobs, now
+from batchpredict.local.vertex.training.custom_jobs import CustomJobs
+from batchpredict.local.vertex.training.lifecycle import now
 
 log = logging.getLogger("batchpredict.local")
 State = types.PipelineState

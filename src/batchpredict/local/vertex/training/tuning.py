@@ -1,6 +1,5 @@
 """JobService: hyperparameter tuning jobs, each trial a custom job of its own."""
 
-import logging
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,22 +9,23 @@ from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import empty_pb2
-from google.rpc import code_pb2, status_pb2
+from google.rpc import code_pb2
 
+from batchpredict.local.polling import patience
 from batchpredict.local.vertex.errors import ServiceError, invalid
 from batchpredict.local.vertex.listing import select
 from batchpredict.local.vertex.models import parent_of
 from batchpredict.local.vertex.operations import Operations, new_id
 from batchpredict.local.vertex.state import Resources
 from batchpredict.local.vertex.surface.checks import check_display_name, check_labels
-from batchpredict.local.vertex.training.custom_jobs import (
-    ACTIVE,
-    CLIENT_WAIT,
-    LAUNCHER,
-    LAUNCHER_WAIT,
-    CustomJobs,
+from batchpredict.local.vertex.training.custom_jobs import CustomJobs
+from batchpredict.local.vertex.training.lifecycle import (
     State,
+    carry_out,
+    delete_ended,
+    end_interrupted,
     now,
+    say_cancelling,
 )
 from batchpredict.local.vertex.training.studies import (
     Value,
@@ -37,7 +37,6 @@ from batchpredict.local.vertex.training.studies import (
 )
 from batchpredict.local.vertex.training.workers import MOST_REPLICAS, pool_sizes
 
-log = logging.getLogger("batchpredict.local")
 COLLECTION = "hyperparameterTuningJobs"
 METRICS = "output.metrics"
 TrialState = types.Trial.State
@@ -67,8 +66,7 @@ class TuningJobs:
         self._jobs = jobs
         self._work = work
         self._runs: dict[str, _Run] = {}
-        resources.end_interrupted(COLLECTION, ACTIVE[:2], State.JOB_STATE_FAILED)
-        resources.end_interrupted(COLLECTION, ACTIVE[2:], State.JOB_STATE_CANCELLED)
+        end_interrupted(resources, COLLECTION)
 
     def create_hyperparameter_tuning_job(self, request: Any) -> Any:
         """Check the job, start it and return it as running."""
@@ -88,23 +86,19 @@ class TuningJobs:
         return job
 
     def _run(self, name: str) -> None:
-        run, job = self._runs[name], self._resources.get(name)
-        error: ServiceError | None = None
+        run = self._runs[name]
         try:
-            trials = enumerate(trials_of(job.study_spec, job.max_trial_count), 1)
-            with ThreadPoolExecutor(min(job.parallel_trial_count, MOST_REPLICAS)) as pool:
-                list(pool.map(lambda it: self._try(run, job, *it), trials))
-            error = _outcome(run, self._resources.get(name))
-        except ServiceError as refusal:
-            error = refusal
-        except Exception as fault:
-            log.exception("%s failed", name)
-            error = ServiceError(code_pb2.INTERNAL, f"{type(fault).__name__}: {fault}")
-        try:
-            self._resources.conclude(name, lambda job: _end(job, error))
+            carry_out(self._resources, name, lambda: self._execute(run, name))
         finally:
             self._runs.pop(name, None)
             run.finished.set()
+
+    def _execute(self, run: _Run, name: str) -> None:
+        job = self._resources.get(name)
+        trials = enumerate(trials_of(job.study_spec, job.max_trial_count), 1)
+        with ThreadPoolExecutor(min(job.parallel_trial_count, MOST_REPLICAS)) as pool:
+            list(pool.map(lambda it: self._try(run, job, *it), trials))
+        _check_outcome(run, self._resources.get(name))
 
     def _try(self, run: _Run, job: Any, number: int, values: Mapping[str, Value]) -> None:
         """Run one trial, unless the job has been stopped, and keep what came of it."""
@@ -156,10 +150,9 @@ class TuningJobs:
             return  # it has just ended
 
     def get_hyperparameter_tuning_job(self, request: Any, headers: Mapping[str, str]) -> Any:
-        """Return a job; Google's launcher is answered when it has ended, others within 3 s."""
-        agent = headers.get("x-goog-api-client", "") + headers.get("user-agent", "")
+        """Return a job; who asks is held for a while when it has not ended."""
         if run := self._runs.get(request.name):
-            run.finished.wait(LAUNCHER_WAIT if LAUNCHER in agent else CLIENT_WAIT)
+            run.finished.wait(patience(headers))
         return self._resources.get(request.name)
 
     def list_hyperparameter_tuning_jobs(self, request: Any) -> Any:
@@ -171,14 +164,7 @@ class TuningJobs:
     def cancel_hyperparameter_tuning_job(self, request: Any) -> Any:
         """Stop the trials; the job is CANCELLING until they have."""
         run = self._runs.get(request.name)
-
-        def cancel(job: Any) -> None:
-            if run is None or job.state not in ACTIVE:
-                message = f"{request.name} is {job.state.name} and cannot be cancelled."
-                raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-            job.state, job.update_time = State.JOB_STATE_CANCELLING, now()
-
-        self._resources.update(request.name, cancel)
+        say_cancelling(self._resources, request.name, runs=run is not None)
         if run is not None:
             run.cancelled.set()
             self._stop_all(run, request.name)
@@ -186,12 +172,7 @@ class TuningJobs:
 
     def delete_hyperparameter_tuning_job(self, request: Any) -> Any:
         """Delete a job that has ended; its custom jobs stay."""
-        if (job := self._resources.get(request.name)).state in ACTIVE:
-            message = f"{request.name} is {job.state.name}; cancel it first."
-            raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
-        self._resources.delete(request.name)
-        metadata = types.DeleteOperationMetadata()
-        return self._operations.succeeded(parent_of(request.name), empty_pb2.Empty(), metadata)
+        return delete_ended(self._resources, self._operations, request.name)
 
 
 def _custom_job(job: Any, number: int, values: Mapping[str, Value]) -> Any:
@@ -231,26 +212,14 @@ def _has_failed(trial: Any) -> bool:
     return bool(trial.state == TrialState.INFEASIBLE)
 
 
-def _outcome(run: _Run, job: Any) -> ServiceError | None:
-    """Return why a job whose trials have ended did not succeed, or None."""
+def _check_outcome(run: _Run, job: Any) -> None:
+    """Raise why a job whose trials have ended did not succeed."""
     if run.cancelled.is_set():
-        return ServiceError(code_pb2.CANCELLED, "The job was cancelled.")
+        raise ServiceError(code_pb2.CANCELLED, "The job was cancelled.")
     failed = [trial for trial in job.trials if _has_failed(trial)]
     if run.stopped.is_set() or len(failed) == len(job.trials):
         message = (
             f"E357 {len(failed)} of {len(job.trials)} trials failed; the last: "
             f"{failed[-1].infeasible_reason}"
         )
-        return ServiceError(code_pb2.FAILED_PRECONDITION, message)
-    return None
-
-
-def _end(job: Any, error: ServiceError | None) -> None:
-    """Say how a job ended."""
-    job.end_time = job.update_time = now()
-    if error is None:
-        job.state = State.JOB_STATE_SUCCEEDED
-        return
-    cancelled = error.code == code_pb2.CANCELLED
-    job.state = State.JOB_STATE_CANCELLED if cancelled else State.JOB_STATE_FAILED
-    job.error = status_pb2.Status(code=error.code, message=error.message)
+        raise ServiceError(code_pb2.FAILED_PRECONDITION, message)
