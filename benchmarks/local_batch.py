@@ -74,7 +74,7 @@ def upload_model(vertex: Any) -> Any:
 def call(vertex: Any, method: str, **fields: Any) -> Any:
     """Call a method of the services; an answer about a job waits until it has ended."""
     from batchpredict.local.network.rpcs import load_rpcs
-    from batchpredict.local.vertex.jobs import LAUNCHER
+    from batchpredict.local.polling import LAUNCHER
 
     rpc = next(rpc for rpc in load_rpcs().values() if rpc.method == method)
     return vertex.services.call(rpc, rpc.request_type(**fields), {"user-agent": LAUNCHER})
