@@ -106,7 +106,7 @@ def batch_predict(
         generate_explanation: Whether to explain each prediction.
         explanation_metadata: Metadata of the explanation, in the spelling of REST or of Python.
         explanation_parameters: Parameters of the explanation, in either spelling.
-        labels: Labels of the job; one is added.
+        labels: Labels of the job; two are added.
         encryption_spec_key_name: Key that encrypts the job; the run's own by default.
         max_failed: Instances that may fail: a share below 1, else a number; -1 for any number but
             all.

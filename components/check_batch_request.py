@@ -9,12 +9,15 @@ from batchpredict import images
 from batchpredict.carrying import carried
 from batchpredict.runtime.request.launching import launcher_inputs, write_request
 from batchpredict.runtime.request.stepping import request_values, require_request
+from batchpredict.runtime.request.submitting import run_label
 
 
 @dsl.component(
     base_image=images.PYTHON,
     packages_to_install=[images.GOOGLE_AUTH, images.REQUESTS],
-    additional_funcs=carried(launcher_inputs, request_values, require_request, write_request),
+    additional_funcs=carried(
+        launcher_inputs, request_values, require_request, run_label, write_request
+    ),
 )
 def check_batch_request(
     request: Output[Artifact],
@@ -46,6 +49,7 @@ def check_batch_request(
     explanation_parameters: dict = {},
     labels: dict = {},
     encryption_spec_key_name: str = "",
+    run_name: str = "{{$.pipeline_job_name}}",
 ) -> NamedTuple(
     "Outputs",
     [
@@ -91,17 +95,18 @@ def check_batch_request(
         explanation_parameters: Parameters of the explanation, in either spelling.
         labels: Labels of the job.
         encryption_spec_key_name: Key that encrypts the job.
+        run_name: Name of the pipeline run, which the job bears as a label; leave it as it is.
 
     Returns:
         request: The job as REST takes it.
         step_label: Value of the label batchpredict-step, by which the job is found.
-        labels: The labels with that one.
+        labels: The labels with that one, and one for the run.
         explanation_metadata: In the spelling of Google's component.
         explanation_parameters: In the spelling of Google's component.
     """
     from collections import namedtuple
 
-    values = request_values(locals())
+    values = request_values({**locals(), "labels": {**labels, **run_label(run_name)}})
     require_request(values, location)
     given = launcher_inputs(values, request.uri)
     write_request(request, values, f"projects/{project}/locations/{location}")

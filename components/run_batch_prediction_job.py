@@ -33,6 +33,7 @@ from batchpredict.runtime.request.stepping import (
 from batchpredict.runtime.request.submitting import (
     cancel_strangers,
     cancel_when_stopped,
+    run_label,
     submit_job,
 )
 
@@ -50,6 +51,7 @@ from batchpredict.runtime.request.submitting import (
         request_values,
         require_request,
         require_success,
+        run_label,
         submit_job,
         told_outputs,
         wait_for_job,
@@ -112,6 +114,7 @@ def run_batch_prediction_job(
     settle_seconds: int = 180,
     project: str = "{{$.pipeline_google_cloud_project_id}}",
     location: str = "{{$.pipeline_google_cloud_location}}",
+    run_name: str = "{{$.pipeline_job_name}}",
 ) -> NamedTuple(
     "Outputs",
     [
@@ -184,7 +187,7 @@ def run_batch_prediction_job(
         generate_explanation: Whether to explain each prediction.
         explanation_metadata: Metadata of the explanation, as in REST.
         explanation_parameters: Parameters of the explanation, as in REST.
-        labels: Labels of the job; the step adds one.
+        labels: Labels of the job; the step adds two.
         encryption_spec_key_name: Key that encrypts the job; the run's own by default.
         disable_container_logging: Whether the model's container writes no logs.
         model_monitoring_config: Model monitoring with alerts, as in REST (v1beta1).
@@ -197,6 +200,7 @@ def run_batch_prediction_job(
         settle_seconds: Seconds after which a job is in the service's list, whoever asked for it.
         project: Project of the job; the pipeline run's own by default.
         location: Region of the job; the pipeline run's own by default.
+        run_name: Name of the pipeline run, which the job bears as a label; leave it as it is.
 
     Returns:
         batchpredictionjob: The job.
@@ -216,7 +220,7 @@ def run_batch_prediction_job(
     """
     from collections import namedtuple
 
-    values = request_values(locals())
+    values = request_values({**locals(), "labels": {**labels, **run_label(run_name)}})
     require_request(values, location)
     version = api_version(values)
     parent = f"projects/{project}/locations/{location}"

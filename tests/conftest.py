@@ -13,6 +13,7 @@ import pytest
 from containment import contained, pytest_configure  # noqa: F401 - they hold for every test
 from google.auth.credentials import AnonymousCredentials
 from kfp.compiler import Compiler
+from verbs import Verbs
 
 from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local import LOCATION
@@ -53,6 +54,14 @@ def gapic(vertex: LocalVertex) -> Iterator[Callable[[str, str], Any]]:
             return made
 
         yield client
+
+
+@pytest.fixture(scope="session")
+def verb(vertex: LocalVertex, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verbs]:
+    """Run a verb as it would be typed, against the services of ``vertex``, over gRPC."""
+    verbs = Verbs(vertex.environment, tmp_path_factory.mktemp("verbs"))
+    yield verbs
+    verbs.close()
 
 
 def _grpc(kind: Any, environment: dict[str, str]) -> Any:

@@ -11,8 +11,8 @@ from kfp import dsl
 
 import batchpredict.components
 import batchpredict.pipelines
+from batchpredict.carrying import MAX_SOURCE_BYTES
 from batchpredict.compiler import (
-    MAX_SOURCE_BYTES,
     check_self_contained,
     compile_text,
     differences,
@@ -200,7 +200,7 @@ def test_names_choose_the_files() -> None:
 def test_what_was_just_compiled_shows_no_difference(tmp_path: Path) -> None:
     files = golden_files(("gate",))
     assert write_compiled(tmp_path, files) == [tmp_path / "components" / "gate.yaml"]
-    assert differences(tmp_path, files) == []
+    assert differences(tmp_path, files, files) == []
     assert write_compiled(tmp_path, files) == []
 
 
@@ -208,14 +208,15 @@ def test_a_changed_file_is_shown_as_a_diff(tmp_path: Path) -> None:
     files = golden_files(("gate",))
     [path] = write_compiled(tmp_path, files)
     path.write_text(path.read_text().replace("name: gate", "name: gote", 1))
-    [text] = differences(tmp_path, files)
-    assert "--- compiled/components/gate.yaml" in text
+    [text] = differences(tmp_path, files, files)
+    assert f"--- {tmp_path.name}/components/gate.yaml" in text
     assert "-  name: gote\n+  name: gate\n" in text
     assert write_compiled(tmp_path, files) == [path]
 
 
 def test_a_missing_file_is_a_difference(tmp_path: Path) -> None:
-    [text] = differences(tmp_path, golden_files(("gate",)))
+    files = golden_files(("gate",))
+    [text] = differences(tmp_path, files, files)
     assert "+# PIPELINE DEFINITION" in text
 
 
@@ -223,8 +224,8 @@ def test_a_stray_file_is_a_difference(tmp_path: Path) -> None:
     files = golden_files(("gate",))
     write_compiled(tmp_path, files)
     (tmp_path / "components" / "old.yaml").touch()
-    expected = ["compiled/components/old.yaml belongs to no pipeline or component\n"]
-    assert differences(tmp_path, files) == expected
+    expected = [f"{tmp_path.name}/components/old.yaml belongs to no pipeline or component\n"]
+    assert differences(tmp_path, files, files) == expected
 
 
 def test_compiling_twice_gives_the_same_text() -> None:

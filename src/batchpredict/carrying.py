@@ -13,6 +13,8 @@ from typing import Any
 from batchpredict.errors import RunError
 
 RUNTIME = "batchpredict.runtime"
+MAX_SOURCE_BYTES = 128_000  # Linux passes at most 128 KiB in one argument, and KFP uses one
+READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
 def carried(*functions: Callable[..., Any]) -> list[Callable[..., Any]]:
@@ -83,3 +85,25 @@ def globals_read(code: CodeType) -> Iterator[str]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from globals_read(constant)
+
+
+def names_used(module: CodeType) -> tuple[set[str], set[str]]:
+    """Return the globals that the code within a module reads, and those that it stores.
+
+    What stands outside functions and classes is left out: it either runs or fails at once.
+    """
+    read: set[str] = set()
+    stored: set[str] = set()
+    for code in _inner_codes(module):
+        steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
+        own = {name for operation, name in steps if operation == "STORE_NAME"}  # of a class body
+        read |= {name for operation, name in steps if operation in READS} - own
+        stored |= {name for operation, name in steps if operation == "STORE_GLOBAL"}
+    return read, stored
+
+
+def _inner_codes(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _inner_codes(constant)

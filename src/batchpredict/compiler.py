@@ -2,13 +2,12 @@
 
 import builtins
 import difflib
-import dis
 import importlib
 import pkgutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from kfp.compiler import Compiler
@@ -16,12 +15,9 @@ from kfp.dsl.base_component import BaseComponent
 
 import batchpredict.components
 import batchpredict.pipelines
+from batchpredict.carrying import MAX_SOURCE_BYTES, names_used
 from batchpredict.errors import RunError, UsageError
 from batchpredict.pipeline_files import unknown
-
-MAX_SOURCE_BYTES = 128_000  # Linux passes at most 128 KiB in one argument, and KFP uses one
-
-READS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 
 
 def discover(package: ModuleType) -> dict[str, BaseComponent]:
@@ -116,21 +112,8 @@ def undefined_names(source: str) -> set[str]:
         exec(module, namespace)
     except NameError as error:  # a default or an annotation: evaluated when the source is loaded
         return {str(error.name)}
-    read: set[str] = set()
-    defined = namespace.keys() | set(dir(builtins))
-    for code in _inner_codes(module):
-        steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
-        own = {name for operation, name in steps if operation == "STORE_NAME"}  # of a class body
-        read |= {name for operation, name in steps if operation in READS} - own
-        defined |= {name for operation, name in steps if operation == "STORE_GLOBAL"}
-    return read - defined
-
-
-def _inner_codes(code: CodeType) -> Iterator[CodeType]:
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield constant
-            yield from _inner_codes(constant)
+    read, stored = names_used(module)
+    return read - stored - namespace.keys() - set(dir(builtins))
 
 
 def write_compiled(folder: Path, files: Mapping[Path, BaseComponent]) -> list[Path]:
@@ -145,21 +128,26 @@ def write_compiled(folder: Path, files: Mapping[Path, BaseComponent]) -> list[Pa
     return changed
 
 
-def differences(folder: Path, files: Mapping[Path, BaseComponent]) -> list[str]:
+def differences(
+    folder: Path, files: Mapping[Path, BaseComponent], known: Collection[Path]
+) -> list[str]:
     """Return a unified diff for each file of ``folder`` that compiling would change.
 
-    A YAML file that belongs to no pipeline or component is a difference too.
+    Args:
+        folder: Where compiled files are.
+        files: What to compile, by path in the folder.
+        known: All paths that belong there; another YAML file is a difference too.
     """
     found = []
     for relative, component in files.items():
         path = folder / relative
         old = path.read_text().splitlines(True) if path.is_file() else []
         new = compile_text(component).splitlines(True)
-        names = (f"compiled/{relative}", f"compiled/{relative} (compiled now)")
+        names = (f"{folder.name}/{relative}", f"{folder.name}/{relative} (compiled now)")
         found.append("".join(difflib.unified_diff(old, new, *names)))
     present = {path.relative_to(folder) for path in folder.rglob("*.yaml")}
     found += [
-        f"compiled/{path} belongs to no pipeline or component\n"
-        for path in sorted(present - set(golden_files()))
+        f"{folder.name}/{path} belongs to no pipeline or component\n"
+        for path in sorted(present - set(known))
     ]
     return [text for text in found if text]

@@ -6,15 +6,15 @@ Nothing of KFP is imported: the compiled file says all there is to know.
 import difflib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from batchpredict.errors import UsageError
+from batchpredict.yaml_reading import MAX_DEPTH, load_documents, safe_loader
 
-MAX_DEPTH = 100
 LARGEST_INTEGER = 2**53
 MAX_SHOWN = 200
 
@@ -29,6 +29,7 @@ class CompiledPipeline:
         text: The file as it is.
         spec: The document that it holds.
         platforms: What a second document says for platforms other than Vertex AI.
+        template_uri: The address of its version in Artifact Registry, "" for a file.
     """
 
     name: str
@@ -36,6 +37,7 @@ class CompiledPipeline:
     text: str
     spec: Mapping[str, Any]
     platforms: Mapping[str, Any] = field(default_factory=dict)
+    template_uri: str = ""
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -75,6 +77,20 @@ def read_pipeline(name: str) -> CompiledPipeline:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("E102", f"cannot read {path}: {error}") from error
+    return pipeline_of_text(text, path)
+
+
+def pipeline_of_text(text: str, path: str | Path) -> CompiledPipeline:
+    """Return the pipeline that a text holds.
+
+    Args:
+        text: What a compiled file holds.
+        path: What to call it.
+
+    Raises:
+        UsageError: It is not a compiled pipeline (E102).
+    """
+    path = Path(path)
     spec, platforms = _load_yaml(text, path)
     name = str(spec["pipelineInfo"].get("name", ""))
     return CompiledPipeline(name, path, text, spec, platforms)
@@ -84,16 +100,11 @@ def _load_yaml(text: str, path: Path) -> tuple[Mapping[str, Any], Mapping[str, A
     """Return the pipeline, and the platforms of a second document."""
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        for event, depth in _with_depth(yaml.parse(text, loader)):
-            if isinstance(event, yaml.AliasEvent) or depth > MAX_DEPTH:
-                message = f"{path} has an alias or is nested deeper than {MAX_DEPTH} levels"
-                raise UsageError("E102", f"{message}, which KFP never writes")
-        spec, second, *_ = [*yaml.load_all(text, loader), None, None]
+        spec, second, *_ = [*load_documents(text, safe_loader()), None, None]
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-13-01 is a ValueError
         problem = " ".join(str(error).split())
-        raise UsageError("E102", f"{path} is not YAML: {problem}") from error
+        raise UsageError("E102", f"{path} is not YAML as KFP writes it: {problem}") from error
     wanted = ("root", "pipelineInfo", "deploymentSpec")
     if not isinstance(spec, dict) or any(not isinstance(spec.get(key), dict) for key in wanted):
         raise UsageError("E102", f"{path} is not a compiled pipeline; compile it with KFP first")
@@ -114,21 +125,6 @@ def _check_declarations(spec: Mapping[str, Any], path: Path) -> None:
                 f"{path} is not a compiled pipeline: it does not declare {name!r} as KFP does"
             )
             raise UsageError("E102", message)
-
-
-def _with_depth(events: Iterable[Any]) -> Iterator[tuple[Any, int]]:
-    """Yield each event with the number of lists and objects around it.
-
-    A few bytes of aliases stand for gigabytes, and deep nesting ends the process inside the C
-    parser: both must be seen before anything is constructed.
-    """
-    import yaml
-
-    depth = 0
-    for event in events:
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        yield event, depth
 
 
 def parse_parameters(pipeline: CompiledPipeline, assignments: Sequence[str]) -> dict[str, Any]:
@@ -191,13 +187,18 @@ def _readable_file(name: str, text: str) -> Path:
         raise UsageError("E107", message) from error
 
 
-def check_required(pipeline: CompiledPipeline, values: Mapping[str, Any]) -> None:
-    """Refuse a run that lacks a parameter without a default."""
-    missing = [
+def missing_parameters(pipeline: CompiledPipeline, given: Collection[str]) -> list[str]:
+    """Return the parameters without a default that are not among those that are given."""
+    return [
         name
         for name, spec in pipeline.parameters.items()
-        if name not in values and "defaultValue" not in spec and not spec.get("isOptional")
+        if name not in given and "defaultValue" not in spec and not spec.get("isOptional")
     ]
+
+
+def check_required(pipeline: CompiledPipeline, values: Mapping[str, Any]) -> None:
+    """Refuse a run that lacks a parameter without a default."""
+    missing = missing_parameters(pipeline, values)
     if missing:
         example = " ".join(f"-p {name}=…" for name in missing)
         raise UsageError("E106", f"{pipeline.name} needs {', '.join(missing)}: add {example}")
@@ -214,6 +215,26 @@ def _convert(name: str, text: str, kind: str) -> Any:
         text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
         message = f"parameter {name!r} takes {meaning}, not {text!r}"
         raise UsageError("E105", message) from error
+
+
+def typed_value(value: Any, kind: str) -> Any:
+    """Return a value of a configuration file as a parameter of this type.
+
+    Raises:
+        ValueError: It is of another type, or cannot be carried unchanged.
+    """
+    types, meaning = _TYPES.get(kind, ((), "what only a task can give"))
+    fits = isinstance(value, types) and isinstance(value, bool) == (kind == "BOOLEAN")
+    try:
+        if not fits:
+            raise ValueError(value)
+        json.dumps(value, allow_nan=False)
+        _check_value(value, MAX_DEPTH)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        text = repr(value)
+        text = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+        raise ValueError(f"takes {meaning}, not {text}") from error
+    return float(value) if kind == "NUMBER_DOUBLE" else value
 
 
 def _check_value(value: Any, depth: int) -> None:
@@ -266,4 +287,13 @@ _READERS: dict[str, tuple[Callable[[str], Any], str]] = {
     "BOOLEAN": (_read_boolean, "true or false"),
     "LIST": (_json_of(list), 'a JSON list such as ["a", "b"]'),
     "STRUCT": (_json_of(dict), 'a JSON object such as {"a": 1}'),
+}
+
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "STRING": ((str,), "a text; put it into quotes"),
+    "NUMBER_INTEGER": ((int,), "a whole number such as 3"),
+    "NUMBER_DOUBLE": ((int, float), "a number such as 0.5"),
+    "BOOLEAN": ((bool,), "true or false"),
+    "LIST": ((list,), "a list"),
+    "STRUCT": ((dict,), "keys and values"),
 }

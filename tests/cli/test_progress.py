@@ -12,7 +12,7 @@ from helpers import COMMAND, ROOT
 from rich.console import Console
 
 from batchpredict.cli.progress import _table, follow, visible
-from batchpredict.cli.run import _printable
+from batchpredict.cli.results import printable
 from batchpredict.local.runs import Step
 
 
@@ -81,7 +81,7 @@ def test_the_table_counts_the_steps_that_it_has_no_room_for() -> None:
 
 
 def test_a_hostile_log_line_cannot_drive_the_terminal() -> None:
-    assert _printable("a\tb\x1b[2J\x07c\u202e") == "a\tb\ufffd[2J\ufffdc\ufffd"
+    assert printable("a\tb\x1b[2J\x07c\u202e") == "a\tb\ufffd[2J\ufffdc\ufffd"
 
 
 def test_on_a_terminal_the_table_is_live(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_the_job_is_told_of(vertex, gapic, run_pipeline, line, instances) -> Non
     assert told["output"] == made.output_info.gcs_output_directory
     assert made.labels["team"] == "a"
     assert len(made.labels["batchpredict-step"]) == 35
+    assert made.labels["batchpredict-run"] == job.name.rpartition("/")[2]
 
 
 def test_a_wrong_request_is_not_sent(gapic, run_pipeline, line, instances) -> None:

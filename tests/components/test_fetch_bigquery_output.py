@@ -9,7 +9,7 @@ from kfp import compiler, dsl
 from local.bigquery.support import Tables, service
 from runtime.results.test_bigquery_server import DATASET, PROJECT, field
 
-from batchpredict.compiler import MAX_SOURCE_BYTES
+from batchpredict.carrying import MAX_SOURCE_BYTES
 from batchpredict.components.fetch_bigquery_output import fetch_bigquery_output
 from batchpredict.components.parse_predictions import parse_predictions
 

@@ -89,6 +89,7 @@ def test_a_job_runs_and_is_told_of(vertex, gapic, run_pipeline, line, instances)
     uri = json.loads(told["gcp_resources"])["resources"][0]["resourceUri"]
     assert uri == f"https://us-central1-aiplatform.googleapis.com/v1/{made.name}"
     assert made.labels["team"] == "a"
+    assert made.labels["batchpredict-run"] == job.name.rpartition("/")[2]
     assert dict(made.model_parameters) == {"threshold": 0.0, "on": False, "text": ""}
     assert outputs(vertex, job, "parse-predictions")["predicted"] == 3
 
@@ -96,11 +97,13 @@ def test_a_job_runs_and_is_told_of(vertex, gapic, run_pipeline, line, instances)
 def test_a_failed_job_is_told_in_the_services_words_and_tried_anew(
     gapic, run_pipeline, line
 ) -> None:
-    job = run_pipeline(run_job, model_name=line, uris=[f"{FOLDER}/none.jsonl"], name="no input")
+    job = run_pipeline(
+        run_job, model_name=line, uris=[f"{FOLDER}/none.jsonl"], name="no input file"
+    )
     assert job.state == State.PIPELINE_STATE_FAILED
     assert "E294 the job ended as JOB_STATE_FAILED: " in job.error.message
     assert "none.jsonl" in job.error.message
-    assert len(jobs_named(gapic, "no input")) == 2  # set_retry(1) made another job
+    assert len(jobs_named(gapic, "no input file")) == 2  # set_retry(1) made another job
 
 
 def test_failed_instances_are_gated(vertex, gapic, run_pipeline, line) -> None:

@@ -13,7 +13,7 @@ import yaml
 from kfp import compiler, dsl
 
 from batchpredict import images
-from batchpredict.compiler import MAX_SOURCE_BYTES
+from batchpredict.carrying import MAX_SOURCE_BYTES
 
 MAIN_JOB = ("split_dataset", "train_model", "parse_predictions", "evaluate_predictions", "gate")
 COMPONENTS = (
@@ -24,6 +24,7 @@ COMPONENTS = (
     "merge_retried",
     "merge_summaries",
     "parse_shards",
+    "pick_run_date",
     "prepare_instances",
     "publish_predictions",
     "run_batch_prediction_job",

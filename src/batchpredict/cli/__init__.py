@@ -2,20 +2,38 @@
 
 import errno
 import sys
+import traceback
 from importlib import import_module
 
 import click
+from click.exceptions import Exit
 
 from batchpredict import __version__
 from batchpredict.errors import BatchpredictError
 from batchpredict.pipeline_files import unknown
 
 VERBS = {
+    "init": "batchpredict.cli.init",
+    "components": "batchpredict.cli.components",
+    "pipelines": "batchpredict.cli.pipelines",
     "run": "batchpredict.cli.run",
     "compile": "batchpredict.cli.compile",
     "check": "batchpredict.cli.check",
+    "config": "batchpredict.cli.config",
     "local": "batchpredict.cli.local",
+    "report": "batchpredict.cli.report",
+    "upload": "batchpredict.cli.upload",
+    "doctor": "batchpredict.cli.doctor",
+    "submit": "batchpredict.cli.submit",
+    "status": "batchpredict.cli.status",
+    "logs": "batchpredict.cli.logs",
+    "cancel": "batchpredict.cli.cancel",
+    "schedule": "batchpredict.cli.schedule",
+    "backfill": "batchpredict.cli.backfill",
+    "orphans": "batchpredict.cli.orphans",
 }
+LONGEST = 500
+REPORT = "`batchpredict --debug VERB …` shows where; please report it"
 
 
 class _LateCommands(click.Group):
@@ -30,10 +48,22 @@ class _LateCommands(click.Group):
         command: click.Command = import_module(VERBS[cmd_name]).command
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb; with ``--debug`` an error shows where it comes from, but no values."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, Exit):
+            raise
+        except Exception:
+            if ctx.params["debug"]:
+                click.echo(traceback.format_exc(), err=True)
+            raise
+
 
 @click.group(cls=_LateCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="batchpredict")
-def commands() -> None:
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+def commands(debug: bool) -> None:
     """Batch prediction pipelines for Vertex AI that run unchanged on this machine.
 
     Exit codes: 0 done, 1 the run or check failed, 2 usage, 3 environment, 4 the run took too long,
@@ -61,3 +91,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted: every process of this command has been stopped.", err=True)
         sys.exit(130)
+    except Exception as error:
+        text = " ".join(f"{type(error).__name__}: {error}".split())[:LONGEST]
+        click.echo(f"Error: E456 a fault of batchpredict: {text}; {REPORT}", err=True)
+        sys.exit(1)

@@ -2,15 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import click
 
 from batchpredict.cli.results import title_of
-
-if TYPE_CHECKING:
-    from batchpredict.local.runs import Step
 
 INTERVAL = 0.1
 MARKS = {
@@ -36,12 +33,39 @@ COLOURS = {
 }
 
 
-def mark_of(step: "Step") -> str:
+class Shown(Protocol):
+    """What is shown of a step of a run, here or on Vertex AI."""
+
+    @property
+    def name(self) -> str:
+        """Names of the graphs around it and its own, with ``/`` between."""
+
+    @property
+    def state(self) -> str:
+        """Such as ``SUCCEEDED``."""
+
+    @property
+    def seconds(self) -> float:
+        """Run time so far."""
+
+    @property
+    def origin(self) -> Mapping[str, Any]:
+        """Where its outputs were taken from, when it did not run."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it ended well before the run was resumed."""
+
+
+AnyStep = TypeVar("AnyStep", bound=Shown)
+
+
+def mark_of(step: Shown) -> str:
     """Return the short word for what has become of a step."""
     return "KEPT" if step.is_kept else MARKS.get(step.state, step.state)
 
 
-def follow(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
+def follow(read: Callable[[], Sequence[Shown]], ended: Callable[[float], bool]) -> None:
     """Show the steps until the run has ended.
 
     Args:
@@ -54,7 +78,7 @@ def follow(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool])
         _follow_plainly(read, ended)
 
 
-def _follow_plainly(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
+def _follow_plainly(read: Callable[[], Sequence[Shown]], ended: Callable[[float], bool]) -> None:
     """Write one line when a step ends."""
     shown: set[str] = set()
     over = False
@@ -66,13 +90,13 @@ def _follow_plainly(read: Callable[[], "Sequence[Step]"], ended: Callable[[float
                 click.echo(_line(step), err=True)
 
 
-def _line(step: "Step") -> str:
+def _line(step: Shown) -> str:
     mark = mark_of(step)
     seconds = f"{step.seconds:6.1f} s" if mark in ("OK", "FAIL", "STOP") else ""
     return f"{f'{mark:<4} {seconds}':<13}  {title_of(step.name)}"
 
 
-def _follow_live(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], bool]) -> None:
+def _follow_live(read: Callable[[], Sequence[Shown]], ended: Callable[[float], bool]) -> None:
     """Redraw a table in place."""
     from rich.console import Console
     from rich.live import Live
@@ -90,7 +114,7 @@ def _follow_live(read: Callable[[], "Sequence[Step]"], ended: Callable[[float], 
             live.update(table, refresh=True)
 
 
-def visible(steps: "Sequence[Step]", rows: int) -> "list[Step]":
+def visible(steps: Sequence[AnyStep], rows: int) -> list[AnyStep]:
     """Return the steps that fit.
 
     Those that ended make room first, the failed ones last of them; then those that wait.
@@ -101,7 +125,7 @@ def visible(steps: "Sequence[Step]", rows: int) -> "list[Step]":
     return [step for step in steps if step.name not in gone][: max(1, rows)]
 
 
-def _table(steps: "Sequence[Step]", seconds: float, hidden: int = 0) -> Any:
+def _table(steps: Sequence[Shown], seconds: float, hidden: int = 0) -> Any:
     from rich.table import Table
     from rich.text import Text
 

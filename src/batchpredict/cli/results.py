@@ -56,6 +56,13 @@ def title_of(step: str) -> str:
     return re.sub(r"condition-branches-\d+/", "", step)
 
 
+def printable(line: str) -> str:
+    """Return the line without control characters: a log may hold what a stranger wrote."""
+    return "".join(
+        c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line
+    )
+
+
 def short_path(path: Path) -> str:
     """Return the path from the current folder when it lies below it."""
     here = Path.cwd()

@@ -11,15 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from batchpredict.cli.durations import read_duration
+from batchpredict.cli.options import config_option, environment_option
 from batchpredict.cli.progress import PASSED, follow, mark_of
-from batchpredict.cli.results import result_lines, short_path
-from batchpredict.pipeline_files import (
-    CompiledPipeline,
-    local_files,
-    parse_parameters,
-    read_assignments,
-    read_pipeline,
-)
+from batchpredict.cli.results import printable, result_lines, short_path
+from batchpredict.config.loading import load_settings
+from batchpredict.config.pipelines import find_pipeline, run_parameters
+from batchpredict.pipeline_files import CompiledPipeline, local_files, read_assignments
 
 if TYPE_CHECKING:
     from batchpredict.local.outcomes import Outcome
@@ -42,6 +39,8 @@ Begin = Callable[["LocalVertex"], tuple[str, CompiledPipeline]]
     help="A parameter of the pipeline; lists and dictionaries as JSON. A parameter …_uri takes a "
     "file of this machine too.",
 )
+@config_option
+@environment_option
 @click.option(
     "--home",
     default=HOME,
@@ -74,6 +73,8 @@ Begin = Callable[["LocalVertex"], tuple[str, CompiledPipeline]]
 def command(
     pipeline: str | None,
     assignments: tuple[str, ...],
+    config: Path | None,
+    environment: str | None,
     home: Path,
     cold: bool,
     no_isolation: bool,
@@ -84,13 +85,15 @@ def command(
 ) -> None:
     """Run PIPELINE, a name or a compiled YAML file, with Vertex AI emulated on this machine.
 
-    The YAML is the one that Vertex AI Pipelines runs; nothing leaves the machine.
+    The YAML is the one that Vertex AI Pipelines runs; nothing leaves the machine. Parameters of a
+    configuration hold unless -p gives them.
     """
-    compiled = None if pipeline is None else read_pipeline(pipeline)
+    configured = load_settings(environment, config, {})
+    compiled = None if pipeline is None else find_pipeline(pipeline, configured)
     if resume is not None:
         begin = _resumption(resume, compiled, assignments)
     elif compiled is not None:
-        begin = _new_run(compiled, assignments)
+        begin = _new_run(compiled, run_parameters(compiled, configured, assignments))
     else:
         raise click.UsageError("Missing argument 'PIPELINE'.", click.get_current_context())
     signal.signal(signal.SIGTERM, _stop)
@@ -110,9 +113,8 @@ def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
     sys.exit(128 + number)
 
 
-def _new_run(compiled: CompiledPipeline, assignments: Sequence[str]) -> Begin:
-    """Check the parameters of a run; return what starts it."""
-    parameters = parse_parameters(compiled, assignments)
+def _new_run(compiled: CompiledPipeline, parameters: Mapping[str, Any]) -> Begin:
+    """Check the files of a run; return what starts it."""
     files = local_files(parameters)
 
     def begin(vertex: "LocalVertex") -> tuple[str, CompiledPipeline]:
@@ -211,14 +213,7 @@ def _show_failures(outcome: "Outcome") -> None:
             lines = outcome.log(step.name).splitlines()[-LOG_TAIL:]
             click.echo(f"last {len(lines)} lines of {log}:", err=True)
             for line in lines:
-                click.echo(f"  | {_printable(line)}", err=True)
-
-
-def _printable(line: str) -> str:
-    """Return the line without control characters: a log may hold what a stranger wrote."""
-    return "".join(
-        c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line
-    )
+                click.echo(f"  | {printable(line)}", err=True)
 
 
 def _show_outputs(vertex: "LocalVertex", outcome: "Outcome") -> None:

@@ -21,8 +21,11 @@ from batchpredict.local.network.rest import RestApi
 from batchpredict.local.network.router import Api, Router
 from batchpredict.local.network.rpcs import load_rpcs
 from batchpredict.local.network.sockets import listen_on_loopback, stop_listening
+from batchpredict.local.registry.api import ROUTES, RegistryApi
+from batchpredict.local.secrets import ACCESS, HOST, SecretApi, method
 from batchpredict.local.serving.servers import ModelServers
 from batchpredict.local.settings import LocalSettings
+from batchpredict.local.step_logs import LIST, LoggingApi
 from batchpredict.local.storage.api import StorageApi
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.services import VertexServices
@@ -64,9 +67,15 @@ def serve(
     )
     stack.callback(services.close)
     rpcs = load_rpcs()
-    faults.learn(names.method_names(rpcs, METHODS))
+    faults.learn(names.method_names(rpcs, (*METHODS, *ROUTES, ACCESS, LIST)))
     rest = RestApi(rpcs, services.call, services.operations.find)
-    gateway = Gateway(Router(_apis(rest, StorageApi(store), bigquery), faults), log_line)
+    logging = LoggingApi(services.pipelines.step_logs)
+    apis = [
+        *_registries(home),
+        Api(lambda host, _: logging.serves(host), logging.method, logging.handle),
+        *_apis(rest, StorageApi(store), bigquery),
+    ]
+    gateway = Gateway(Router(apis, faults), log_line)
     secure = listen_on_loopback()
     stack.callback(stop_listening, secure)
     gateway.listen_tls(secure, certificates)
@@ -85,6 +94,15 @@ def serve(
 def _pairs(inner: Sequence[socket.socket]) -> list[tuple[socket.socket, socket.socket]]:
     """Return the proxy's and the plain socket of the sandbox's own network, if it has one."""
     return [(inner[0], inner[1])] if inner else []
+
+
+def _registries(home: Path) -> list[Api]:
+    """Return the APIs of uploaded pipelines and of secrets."""
+    registry, secrets = RegistryApi(home / "registry"), SecretApi(home / "secrets")
+    return [
+        Api(lambda host, _: registry.serves(host), registry.method, registry.handle),
+        Api(lambda host, _: host.partition(":")[0] == HOST, method, secrets.handle),
+    ]
 
 
 def _apis(rest: RestApi, storage: StorageApi, bigquery: BigQueryApi) -> list[Api]:

@@ -29,6 +29,7 @@ from batchpredict.local.session import LocalVertex
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.vertex.errors import ServiceError
 from batchpredict.pipeline_files import CompiledPipeline
+from batchpredict.pipeline_jobs import pipeline_job
 
 ORIGINS = ("cached_run", "cached_task", "resumed")
 LATER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
@@ -71,14 +72,12 @@ def start_run(
         RunError: The pipeline needs what is not run on this machine.
     """
     _ensure_bucket(vertex, BUCKET)
-    content = {
-        "displayName": pipeline.name,
-        "pipelineSpec": pipeline.spec,
-        "runtimeConfig": {
-            "gcsOutputDirectory": f"gs://{BUCKET}",
-            "parameterValues": dict(parameters),
-        },
-    }
+    content = pipeline_job(
+        pipeline.spec,
+        display_name=pipeline.name,
+        pipeline_root=f"gs://{BUCKET}",
+        parameters=parameters,
+    )
     try:
         check_platforms(pipeline.platforms)
     except ValueError as error:

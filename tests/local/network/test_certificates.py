@@ -43,11 +43,16 @@ def handshake(chain: Path, key: Path, authority: Path, host: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "host",
-    ["storage.googleapis.com", "us-central1-aiplatform.googleapis.com", "googleapis.com"],
+    [
+        "storage.googleapis.com",
+        "us-central1-aiplatform.googleapis.com",
+        "googleapis.com",
+        "us-central1-kfp.pkg.dev",
+    ],
 )
 def test_google_s_hosts_are_vouched_for(paths: Certificates, host: str) -> None:
     accepted = handshake(paths.chain, paths.key, paths.authority, host)
-    assert accepted == ["*.googleapis.com", "googleapis.com"]
+    assert accepted == ["*.googleapis.com", "googleapis.com", "*.pkg.dev", "pkg.dev"]
 
 
 @pytest.mark.parametrize("host", ["example.com", "googleapis.com.example", "a.b.googleapis.com"])

@@ -11,6 +11,7 @@ from runtime.request.protocol import World, calls_of, job_recorded
 
 from batchpredict.runtime.request.submitting import (
     cancel_strangers,
+    run_label,
     submission_key,
     submit_job,
 )
@@ -154,3 +155,17 @@ def test_the_oldest_of_several_jobs_is_taken_and_the_others_end(world: World) ->
     world.save(state)
     assert submit(world) == first["name"]
     assert [job["name"] for job in world.live()] == [first["name"]]
+
+
+@pytest.mark.parametrize(
+    ("run", "label"),
+    [
+        ("daily-20261121063000-9f3c", "daily-20261121063000-9f3c"),
+        ("a" * 63, "a" * 63),
+        ("a" * 64, "ffe054fe7ae0cb6dc65c3af9b61d5209"),
+        ("{{$.pipeline_job_name}}", None),
+        ("", None),
+    ],
+)
+def test_a_job_bears_the_name_of_its_run(run, label):
+    assert run_label(run) == ({"batchpredict-run": label} if label else {})

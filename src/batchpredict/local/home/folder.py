@@ -13,7 +13,7 @@ LOCK = "lock"
 WORK_NOTE = "work-folder"
 WORK_PREFIX = "batchpredict-"
 NEEDED = ("storage", "runs", "vertex", "logs")
-FOLDERS = (*NEEDED, "cache", "bigquery", "environments")
+FOLDERS = (*NEEDED, "cache", "bigquery", "environments", "registry")
 """The folders that the services make in a home."""
 
 

@@ -1,4 +1,4 @@
-"""A throwaway certificate authority for googleapis.com that lives as long as one session.
+"""A throwaway certificate authority for Google's two domains that lives as long as one session.
 
 Its private key stays in memory and is dropped after the one leaf certificate is signed: once the
 services are up nobody can issue another certificate with it. It is installed nowhere; only
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-DOMAIN = "googleapis.com"
+DOMAINS = ("googleapis.com", "pkg.dev")
 LIFETIME = datetime.timedelta(days=90)  # a server may run for weeks
 
 
@@ -29,7 +29,7 @@ class Certificates:
 
 
 def issue_certificates(folder: Path) -> Certificates:
-    """Write a new authority and a server certificate for ``*.googleapis.com`` into ``folder``."""
+    """Write a new authority and a server certificate for Google's domains into ``folder``."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
     server_key = ec.generate_private_key(ec.SECP256R1())
     authority = _sign_authority(authority_key)
@@ -85,7 +85,9 @@ def _sign_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     return (
         _builder(AUTHORITY_NAME, AUTHORITY_NAME, public)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.NameConstraints([x509.DNSName(DOMAIN)], None), critical=True)
+        .add_extension(
+            x509.NameConstraints([x509.DNSName(name) for name in DOMAINS], None), critical=True
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .add_extension(usage, critical=True)
         .sign(key, hashes.SHA256())
@@ -95,7 +97,8 @@ def _sign_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
 def _sign_server(
     key: ec.EllipticCurvePublicKey, authority_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    names = x509.SubjectAlternativeName([x509.DNSName(f"*.{DOMAIN}"), x509.DNSName(DOMAIN)])
+    hosts = [name for domain in DOMAINS for name in (f"*.{domain}", domain)]
+    names = x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
     return (
         _builder("batchpredict local services", AUTHORITY_NAME, key)

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from batchpredict.local.network.certificates import DOMAIN, Certificates
+from batchpredict.local.network.certificates import DOMAINS, Certificates
 from batchpredict.local.network.http import (
     REAL_TOKEN,
     ConnectionBrokenError,
@@ -68,7 +68,7 @@ class Gateway:
         """
         host = request.base_url.rpartition("://")[2].partition(":")[0]
         self._log_line(f"{request.method} {host}{request.path}")
-        if host not in LOOPBACK and not host.endswith(f".{DOMAIN}"):
+        if host not in LOOPBACK and not host.endswith(tuple(f".{name}" for name in DOMAINS)):
             return _error(403, f"host {host!r} is not served here")
         if carries_real_token(request.headers, request.param("access_token")):
             return _error(400, REAL_TOKEN)

@@ -14,6 +14,7 @@ from batchpredict.local.network.sockets import serve_connections, splice
 GOOGLE_HOST = re.compile(
     r"([a-z0-9-]+-)?aiplatform\.googleapis\.com"
     r"|(bigquery|storage|www|oauth2|iamcredentials|cloudresourcemanager|iam)\.googleapis\.com"
+    r"|(artifactregistry|secretmanager|logging)\.googleapis\.com|[a-z0-9-]+-kfp\.pkg\.dev"
 )
 ALPN_HTTP2 = b"\x02h2"
 ALPN_HTTP1 = b"\x08http/1.1"

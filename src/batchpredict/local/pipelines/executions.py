@@ -46,6 +46,20 @@ def new_execution(job: str, detail: Any, kind: str) -> Any:
     )
 
 
+def custom_job_name(job: str, number: int) -> str:
+    """Return the name of the custom job that runs a step, which its log goes by.
+
+    Vertex AI runs each step as one. Here none is made, and only the name tells steps apart.
+
+    Args:
+        job: Resource name of the run.
+        number: Number of the task.
+    """
+    parent = job.partition("/pipelineJobs/")[0]
+    digest = hashlib.sha256(f"{job} {number}".encode()).digest()
+    return f"{parent}/customJobs/{int.from_bytes(digest[:8]) % 10**18}"
+
+
 def moved_execution(detail: Any) -> Any:
     """Return the execution of a task in the state that the task is in now."""
     state = ENDED.get(detail.state, State.RUNNING)

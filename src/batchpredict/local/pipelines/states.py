@@ -12,6 +12,7 @@ from kfp import dsl
 
 from batchpredict.local.pipelines.executions import (
     artifact_name,
+    custom_job_name,
     moved_execution,
     new_execution,
     now,
@@ -63,6 +64,9 @@ class TaskStates:
         with self._lock:
             detail = self._details[number]
             detail.execution = new_execution(self._job, detail, kind)
+            if kind == "container":
+                name = custom_job_name(self._job, number)
+                detail.executor_detail.container_detail.main_job = name
 
     def wait(self, number: int, message: str) -> None:
         """An attempt ended badly; the task waits for the next one."""
@@ -78,6 +82,7 @@ class TaskStates:
         with self._lock:
             self._sources[number] = source
             self._details[number].execution.metadata = source
+            self._details[number].executor_detail = None
 
     def keep(self, number: int, finished: Finished) -> None:
         """The task will not run: it ended well before the run was resumed."""
@@ -86,6 +91,7 @@ class TaskStates:
             if finished.source:
                 self._sources[number] = dict(finished.source)
             self._details[number].execution.metadata = {**finished.source, "resumed": True}
+            self._details[number].executor_detail = None
 
     def run_anew(self, number: int) -> None:
         """The task, and so what it is inside of, is not taken from the journal."""

@@ -16,6 +16,7 @@ from batchpredict.local.launch.process import Process
 from batchpredict.local.launch.sandbox import Sandbox
 from batchpredict.local.logs import last_exception
 from batchpredict.local.pipelines.cache import StepCache
+from batchpredict.local.pipelines.emails import is_email, tell_email
 from batchpredict.local.pipelines.journal import Journal
 from batchpredict.local.pipelines.placeholders import (
     plain_numbers,
@@ -91,6 +92,9 @@ def run_container(
     Raises:
         TaskFailed: The command exited with another code than 0, or was cancelled.
     """
+    if is_email(executor.container.command):
+        tell_email(context.log_of(path), arguments)
+        return {}
     root = f"{context.root}/{path}"
     given = component.input_definitions.artifacts
     structured = {

@@ -1,9 +1,7 @@
 """What the run of a pipeline job is given: its constants, its folders, and its parameters."""
 
-import datetime
 import json
 import os
-import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +22,6 @@ from batchpredict.local.pipelines.tasks import RunContext
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.errors import invalid
 from batchpredict.local.vertex.models import parent_of
-from batchpredict.local.vertex.operations import new_id
 from batchpredict.local.vertex.schedules.runs import scheduled_time
 
 FAIL_FAST = types.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST
@@ -51,6 +48,10 @@ class RunPlaces:
         """Return the place of a job's journal."""
         return self.runs / job_id_of(job) / "journal.jsonl"
 
+    def logs_of(self, job: Any) -> Path:
+        """Return the folder of the logs of a job's steps."""
+        return self.runs / job_id_of(job) / "logs"
+
     def context(
         self,
         job: Any,
@@ -65,7 +66,7 @@ class RunPlaces:
         """Return what all tasks of a job's run share."""
         job_id = job_id_of(job)
         root = job.runtime_config.gcs_output_directory.rstrip("/")
-        logs = self.runs / job_id / "logs"
+        logs = self.logs_of(job)
         logs.mkdir(parents=True, exist_ok=True)
         constants = _constants(job, job_id, root)
         project = constants[".pipeline_google_cloud_project_id"]
@@ -91,13 +92,6 @@ class RunPlaces:
 def job_id_of(job: Any) -> str:
     """Return the last part of a job's name."""
     return str(job.name).rpartition("/")[2]
-
-
-def new_job_id(name: str) -> str:
-    """Return an id for a run of the pipeline of this name."""
-    words = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:96] or "run"
-    start = words if words[0].isalpha() else f"run-{words}"
-    return f"{start}-{datetime.datetime.now(datetime.UTC):%Y%m%d%H%M%S}-{new_id()[:4]}"
 
 
 def _constants(job: Any, job_id: str, root: str) -> dict[str, str]:

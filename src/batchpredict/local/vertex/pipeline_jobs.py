@@ -4,7 +4,7 @@ import datetime
 import logging
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from batchpredict.local.pipelines.runner import PipelineRunner
 from batchpredict.local.pipelines.spec import Pipeline
 from batchpredict.local.pipelines.states import TaskStates
 from batchpredict.local.pipelines.tasks import RunContext
+from batchpredict.local.polling import CLIENT_WAIT
+from batchpredict.local.step_logs import StepLog, logs_of
 from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.vertex.errors import ServiceError, invalid
 from batchpredict.local.vertex.listing import select
@@ -32,11 +34,11 @@ from batchpredict.local.vertex.pipeline_contexts import (
     PARALLEL_STEPS,
     RunPlaces,
     identity_of,
-    new_job_id,
     parameters_of,
     pipeline_of,
 )
 from batchpredict.local.vertex.state import Resources
+from batchpredict.pipeline_jobs import new_job_id
 
 log = logging.getLogger("batchpredict.local")
 State = types.PipelineState
@@ -47,7 +49,6 @@ ACTIVE = (
 )
 RESUMABLE = (State.PIPELINE_STATE_FAILED, State.PIPELINE_STATE_CANCELLED)
 JOB_ID = re.compile(r"[a-z][-a-z0-9]{0,127}")
-CLIENT_WAIT = 3.0
 
 
 @dataclass(frozen=True)
@@ -238,6 +239,11 @@ class PipelineService:
                 run.reason.append(status_pb2.Status(code=code_pb2.DEADLINE_EXCEEDED, message=late))
             run.cancelled.set()
             run.finished.wait(timeout)
+
+    def step_logs(self) -> Iterator[StepLog]:
+        """Yield the logs of the steps of all runs."""
+        for job in self._resources.everywhere("pipelineJobs"):
+            yield from logs_of(self.snapshot(job.name), self._places.logs_of(job))
 
     def output_parameters(self, name: str, task: str) -> dict[str, Any]:
         """Return the output parameters of a task of a run of this session."""

@@ -14,6 +14,21 @@ def submission_label() -> str:
     return "batchpredict-step"
 
 
+def run_label(run: str) -> "dict[str, str]":
+    """Return the label that says which pipeline run a job belongs to; {} when that is not known.
+
+    Args:
+        run: Id of the run. One that is too long for a label is replaced by its digest.
+    """
+    import hashlib
+    import re
+
+    if not re.fullmatch("[a-z][-a-z0-9]{0,126}", run):
+        return {}  # no run: the step was called by itself
+    digest = hashlib.sha256(run.encode()).hexdigest()[:32]
+    return {"batchpredict-run": run if len(run) <= 63 else digest}
+
+
 def submission_key(step: str, attempt: int = 1) -> str:
     """Return the value of the label: one for each step of a run and each deliberate attempt.
 

@@ -1,0 +1,63 @@
+"""Wait for a run on Vertex AI, show its steps, and say what it came to."""
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import click
+
+from batchpredict.cli.progress import follow
+from batchpredict.errors import BatchpredictError, RunError, RunTooLong
+
+if TYPE_CHECKING:
+    from batchpredict.vertex.states import Run
+
+
+def wait_for(
+    run: "Run", timeout: float | None, *, wanted: str = "SUCCEEDED"
+) -> "tuple[Run, BatchpredictError | None]":
+    """Show the steps of a run until it has ended; return it, and the fault it ended with.
+
+    Args:
+        run: The run as it was read last.
+        timeout: The run is cancelled when it takes longer.
+        wanted: The state in which it is to end.
+    """
+    from batchpredict.vertex.runs import Watch
+
+    watch = Watch(run)
+    is_late = False
+
+    def ended(seconds: float) -> bool:
+        nonlocal is_late
+        if timeout is not None and not is_late and watch.spent > timeout:
+            is_late = _cancel(run.name)
+        return watch.ended(seconds)
+
+    try:
+        follow(lambda: watch.run.steps, ended)
+    except KeyboardInterrupt:
+        click.echo(f"the run goes on; to look at it: batchpredict status {run.name}", err=True)
+        click.echo(f"to end it: batchpredict cancel {run.name}", err=True)
+        raise
+    click.echo(f"the run {watch.run.id} has {watch.run.state}", err=True)
+    if is_late and watch.run.is_failed:
+        message = f"the run was cancelled: it took longer than {timeout:g} s"
+        return watch.run, RunTooLong("E453", message)
+    return watch.run, fault_of(watch.run, wanted)
+
+
+def _cancel(name: str) -> bool:
+    from batchpredict.vertex.runs import cancel
+
+    with contextlib.suppress(RunError):  # it has ended meanwhile, or is gone: the watch will see
+        cancel(name)
+    return True
+
+
+def fault_of(run: "Run", wanted: str = "SUCCEEDED") -> BatchpredictError | None:
+    """Return what to end with for a run that has ended, None when it ended as wanted."""
+    if run.state == wanted:
+        return None
+    failed = [f"step {step.name}: {step.error}" for step in run.steps if step.state == "FAILED"]
+    reason = run.error or "; ".join(failed) or "it gives no reason"
+    return RunError("E451", f"the run {run.id} ended as {run.state}: {reason}")

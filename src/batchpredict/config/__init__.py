@@ -1,0 +1,1 @@
+"""Settings of a project of the user's own: what, where, and from where each value comes."""

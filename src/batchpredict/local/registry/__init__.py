@@ -1,0 +1,1 @@
+"""Artifact Registry on this machine: repositories of the format KFP."""
