@@ -14,6 +14,7 @@ from containment import contained, pytest_configure  # noqa: F401 - they hold fo
 from google.auth.credentials import AnonymousCredentials
 from kfp.compiler import Compiler
 from verbs import Verbs
+from wheels import installed, wheel  # noqa: F401 - fixtures
 
 from batchpredict.images import SKLEARN_SERVING
 from batchpredict.local import LOCATION

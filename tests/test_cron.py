@@ -4,6 +4,7 @@ import datetime
 import itertools
 import zoneinfo
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -55,6 +56,7 @@ def agree(fields: str, zone_name: str, matches: Matches, start: datetime.datetim
     assert list(itertools.takewhile(lambda it: it <= end, found)) == wanted, (fields, zone_name)
 
 
+@cache
 def transitions(name: str, first: int, last: int) -> list[datetime.datetime]:
     """Return the hours after which the clocks of a zone are changed, found hour by hour."""
     zone, found = zoneinfo.ZoneInfo(name), []

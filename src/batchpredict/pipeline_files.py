@@ -74,7 +74,7 @@ def read_pipeline(name: str) -> CompiledPipeline:
     if not is_file and name not in pipeline_names():
         raise UsageError("E101", unknown("pipeline", name, pipeline_names()))
     try:
-        text = path.read_text()
+        text = path.read_bytes().decode()  # read_text would change the ends of lines
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("E102", f"cannot read {path}: {error}") from error
     return pipeline_of_text(text, path)

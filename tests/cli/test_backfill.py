@@ -100,8 +100,8 @@ def test_a_month_killed_in_the_middle_goes_on_without_a_gap_or_a_double(
 def test_a_date_that_failed_is_told_and_runs_again_only_when_asked(
     verb: Verbs, daily: str, part: tuple[str, str], runs_of: Runs
 ) -> None:
-    command = ("backfill", daily, "--from", "2026-02-27", "--to", "2026-03-01", *part)
-    command = (*command, "-p", "failing=2026-02-28")
+    days = ("--from", "2026-02-27", "--to", "2026-03-01")
+    command = ("backfill", daily, *days, *part, "-p", "failing=2026-02-28")
     first = verb(*command, env=LOCAL)
     assert first.code == 1
     assert "Error: E435 1 of 3 dates failed: 2026-02-28; --retry-failed" in first.stderr
@@ -187,6 +187,19 @@ def test_what_another_version_of_the_pipeline_did_is_told_and_done_anew_when_ask
     assert done.code == 0, done.stderr
     assert dates_of(runs_of(done.json["key"])) == Counter({"2026-07-01": 2, "2026-07-02": 2})
     assert verb(*anew, env=LOCAL).json == done.json
+
+
+def test_a_run_of_somebody_else_under_our_id_is_not_taken_for_ours(
+    verb: Verbs, daily: str, part: tuple[str, str]
+) -> None:
+    command = ("backfill", daily, "--from", "2026-08-01", "--to", "2026-08-01", *part)
+    [date] = verb(*command, "--dry-run", "--output", "json", env=LOCAL).json["dates"]
+    run = date["run"].rpartition("/")[2]
+    verb("submit", daily, "-p", "run_date=2026-09-09", "--run-id", run, env=LOCAL)
+    result = verb(*command, env=LOCAL)
+    assert result.code == 1
+    assert f"Error: E433 the run {run} lacks the labels" in result.stderr
+    assert "the same command goes on from here" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,13 @@ def test_a_running_run_is_cancelled(verb: Verbs, talk: str) -> None:
     assert verb("status", "running", env=LOCAL).code == 1
 
 
+def test_a_run_that_has_ended_stays_as_it_is(verb: Verbs, talk: str) -> None:
+    assert verb("submit", talk, "-p", "text=x", "--wait", "--run-id", "ended", env=LOCAL).code == 0
+    done = verb("cancel", "ended", "--wait", env=LOCAL)
+    assert (done.code, done.stderr) == (0, "the run ended had ended before: SUCCEEDED\n")
+    assert verb("status", "ended", env=LOCAL).code == 0
+
+
 def test_a_refusal_to_cancel_what_runs_is_told(
     verb: Verbs, vertex: LocalVertex, talk: str
 ) -> None:

@@ -64,11 +64,12 @@ def test_the_schema_refuses_what_we_refuse() -> None:
     jsonschema = pytest.importorskip("jsonschema")
     check = jsonschema.Draft202012Validator(json.loads(schema_text()))
     assert check.is_valid({"environments": {"dev": {"project": "p-1", "labels": {"a": "b"}}}})
-    for wrong in (
+    refused: list[dict[str, object]] = [
         {"enviroments": {}},
         {"environments": {"dev": {"location": "Europe"}}},
         {"environments": {"dev": {"labels": {"A": "b"}}}},
         {"defaults": {"failure_policy": "fst"}},
         {"environments": {"a b": {}}},
-    ):
+    ]
+    for wrong in refused:
         assert not check.is_valid(wrong), wrong

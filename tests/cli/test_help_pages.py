@@ -1,7 +1,9 @@
 """Each verb has a page, and the page shows its help as it is."""
 
+import re
 from pathlib import Path
 
+import helpers
 import pytest
 from click.testing import CliRunner
 from helpers import ROOT
@@ -60,3 +62,24 @@ def test_a_block_is_replaced_or_added() -> None:
     assert with_block(new, "a", "new \\g<0>") == new
     added = with_block(new, "a b", "inner")
     assert "## a b\n\n<!-- help: a b -->\n```text\ninner\n```\n<!-- /help -->\n" in added
+
+
+@pytest.mark.parametrize("page", [*PAGES.glob("*.md"), ROOT / "docs" / "tutorial.md"],
+                         ids=lambda path: path.name)  # fmt: skip
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", page.read_text())
+    assert not [link for link in links if not (page.parent / link).exists()]
+
+
+@pytest.mark.parametrize(("typed", "wanted"), [
+    ("batchpredict pip", "plain,pipelines"), ("batchpredict pipelines g", "plain,graph"),
+    ("batchpredict pipelines graph --format m", "plain,mermaid"),
+])  # fmt: skip
+def test_names_complete_in_the_shell(typed: str, wanted: str) -> None:
+    words = typed.split()
+    asked = {
+        "_BATCHPREDICT_COMPLETE": "bash_complete",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    assert helpers.command(env=asked).stdout.split() == [wanted]

@@ -22,6 +22,7 @@ CLOUD_FREE: tuple[tuple[str, ...], ...] = (
     ("config", "show", "--env", "dev"),
     ("config", "schema"),
     ("submit", "train_and_score", "--env", "dev", "--dry-run"),
+    ("schedule", "next", "--env", "dev", "--cron", "0 6 * * *", "--timezone", "Europe/Berlin"),
 )
 PROGRAM = """
 import contextlib, io, json, os, sys

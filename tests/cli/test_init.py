@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from helpers import COMMAND, command
 
+from batchpredict.cli.compile import command as compile_
 from batchpredict.cli.init import command as init
 from batchpredict.errors import UsageError
 from batchpredict.local.session import LocalVertex
@@ -23,7 +24,7 @@ OWN = "train_and_score"
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the compiling out."""
-    monkeypatch.setattr(creating, "_compile", lambda project: None)
+    monkeypatch.setattr(creating, "_compile", lambda _: None)
 
 
 def test_from_init_to_a_run(tmp_path: Path, vertex: LocalVertex) -> None:
@@ -47,22 +48,38 @@ def test_from_init_to_a_run(tmp_path: Path, vertex: LocalVertex) -> None:
     module.test_every_customer_has_a_prediction(LocalVertexFixture(vertex))
 
 
-def test_a_changed_source_is_compiled_and_compared(tmp_path: Path) -> None:
-    command("init", ".", "--yes", cwd=tmp_path)
+def test_a_changed_source_is_compiled_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(init, ["--yes"]).exit_code == 0
     compiled = tmp_path / "compiled" / f"{OWN}.yaml"
     before = compiled.read_text()
     source = tmp_path / "pipelines" / f"{OWN}.py"
     source.write_text(source.read_text().replace("n1-standard-2", "n1-standard-4"))
     (tmp_path / "compiled" / "old.yaml").touch()
-    compared = command("compile", "--check", cwd=tmp_path)
-    assert compared.returncode == 1
+    compared = CliRunner().invoke(compile_, ["--check"])
+    assert str(compared.exception) == "E122 2 compiled files differ; run `batchpredict compile`"
     assert "+                constant: n1-standard-4" in compared.stdout
     assert "compiled/old.yaml belongs to no pipeline or component" in compared.stdout
-    assert "E122 2 compiled files differ" in compared.stderr
     assert compiled.read_text() == before
-    written = command("compile", OWN, cwd=tmp_path)
+    written = CliRunner().invoke(compile_, [OWN])
     assert written.stdout.splitlines()[0] == f"written compiled/{OWN}.yaml"
     assert "n1-standard-4" in compiled.read_text()
+
+
+def test_compile_names_every_source_that_it_cannot_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "batchpredict.json").write_text('{"sources": "own"}')
+    (tmp_path / "own").mkdir()
+    for name in ("one", "two"):
+        (tmp_path / "own" / f"{name}.py").write_text("x = 1\n")
+    done = CliRunner().invoke(compile_, [])
+    assert str(done.exception).startswith("E415 own/one.py has no pipeline called one; ")
+    assert "; own/two.py has no pipeline called two; " in str(done.exception)
+    assert not (tmp_path / "compiled").exists()
 
 
 @pytest.mark.usefixtures("quick")
@@ -105,5 +122,5 @@ def test_a_kill_in_the_middle_leaves_no_half_project(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
     assert any(tmp_path.glob(".new-*")), "it was killed too late to say anything"
     assert not (tmp_path / "new").exists()
-    again = command("init", "new", "--yes", cwd=tmp_path)
-    assert again.returncode == 0, again.stderr
+    again = CliRunner().invoke(init, [str(tmp_path / "new"), "--yes"])
+    assert again.exit_code == 0, again.output

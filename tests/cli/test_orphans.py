@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,9 +23,11 @@ OLD = ("orphans", "--older-than", "1s")
 ENDINGS = {
     "ends-badly": "exit 1",
     "ends-well": "exit 0",
+    "ends-too": "exit 0",
     "deleted": "exit 0",
     "goes-on": "sleep 99",
 }
+LIST = "JobService.ListBatchPredictionJobs"
 CANCEL = "JobService.CancelBatchPredictionJob"
 
 
@@ -72,13 +75,14 @@ def made(
     model = upload_sklearn(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]))
     vertex.store.create_bucket("left-behind")
     vertex.store.path("gs://left-behind/rows.jsonl").write_text("[1]\n" * LONG)
-    found = {}
     for run, ending in ENDINGS.items():
         values = {"model_name": model, "uri": "gs://left-behind/rows.jsonl", "ending": ending}
         given = [part for name, value in values.items() for part in ("-p", f"{name}={value}")]
         verb("submit", str(path), *given, "--run-id", run, env=LOCAL)
-        found[run] = job_of(jobs, run).name
-    for run in ("ends-badly", "ends-well", "deleted"):
+        if run == "ends-badly":
+            job_of(jobs, run)
+    found = {run: job_of(jobs, run).name for run in ENDINGS}
+    for run in ENDINGS.keys() - {"goes-on"}:
         assert vertex.services.pipelines.wait(f"{PARENT}/pipelineJobs/{run}", 60.0)
     gapic("pipeline", "grpc").delete_pipeline_job(name=f"{PARENT}/pipelineJobs/deleted").result()
     yield found
@@ -115,15 +119,17 @@ def test_jobs_whose_run_has_ended_are_told_with_what_became_of_it(
 ) -> None:
     time.sleep(1.0)  # so old are those that are looked for
     listed = verb(*OLD, "--output", "json", env=LOCAL)
-    assert (listed.code, listed.stderr.count("left behind")) == (0, 3)
+    assert (listed.code, listed.stderr.count("left behind")) == (0, 4)
     told = {it["name"]: (it["run"], it["run_state"], it["abandoned"]) for it in listed.json}
     assert told == {
         made["ends-badly"]: ("ends-badly", "FAILED", True),
         made["ends-well"]: ("ends-well", "SUCCEEDED", False),
+        made["ends-too"]: ("ends-too", "SUCCEEDED", False),
         made["deleted"]: ("deleted", "GONE", True),
     }
     states = {it["run"]: it["state"] for it in listed.json}
-    assert states == {"ends-badly": "RUNNING", "ends-well": "PENDING", "deleted": "PENDING"}
+    assert states.pop("ends-badly") == "RUNNING"
+    assert set(states.values()) == {"PENDING"}
     link = "https://console.cloud.google.com/vertex-ai/locations/us-central1/batch-predictions/"
     assert all(it["link"].startswith(link) for it in listed.json)
     young = verb("orphans", env=LOCAL)
@@ -147,7 +153,7 @@ def test_what_is_cancelled_and_what_is_not(
     verb: Verbs, vertex: LocalVertex, jobs: Any, made: dict[str, str]
 ) -> None:
     """Jobs of ours whose run failed or is gone; then one whose run succeeded; nobody else's."""
-    model = jobs.get_batch_prediction_job(name=made["deleted"])
+    model = job_of(jobs, "deleted")
     fields = ("model", "input_config", "output_config", "dedicated_resources")
     stranger = jobs.create_batch_prediction_job(
         parent=PARENT,
@@ -158,8 +164,9 @@ def test_what_is_cancelled_and_what_is_not(
         },
     )
     with vertex.faults.plan(CANCEL, "status", status=400, message="not now"):
-        failed = verb(*OLD, "--cancel", "--yes", env=LOCAL)
+        failed = verb(*OLD, "--cancel", "--yes", "--output", "json", env=LOCAL)
     assert failed.code == 1
+    assert sorted(it["cancelled"] for it in failed.json if it["abandoned"]) == [False, True]
     assert "Error: E437 1 of 2 jobs could not be cancelled: E406" in failed.stderr
     assert len(live(jobs) & {made["ends-badly"], made["deleted"]}) == 1
     with vertex.faults.plan(CANCEL, "lost-reply"):
@@ -167,10 +174,18 @@ def test_what_is_cancelled_and_what_is_not(
     assert done.code == 0, done.stderr
     wait_for_end(jobs, made["ends-badly"])
     wait_for_end(jobs, made["deleted"])
-    assert {made["ends-well"], made["goes-on"], stranger.name} <= live(jobs)
-    also = verb(*OLD, "--cancel", "--succeeded", "--yes", "--output", "json", env=LOCAL)
-    assert [(it["name"], it["cancelled"]) for it in also.json] == [(made["ends-well"], True)]
-    wait_for_end(jobs, made["ends-well"])
+    others = {made[run] for run in ("ends-well", "ends-too", "goes-on")} | {stranger.name}
+    assert others <= live(jobs)
+    with ThreadPoolExecutor(1) as pool:
+        with vertex.faults.plan(LIST, "delay", [2]) as plan:  # it looks again before it acts
+            also = pool.submit(
+                verb, *OLD, "--cancel", "--succeeded", "--yes", "--output", "json", env=LOCAL
+            )
+            plan.wait(timeout=60)
+            jobs.cancel_batch_prediction_job(name=made["ends-well"])
+        rows = {it["name"]: it["cancelled"] for it in also.result().json}
+    assert rows == {made["ends-well"]: False, made["ends-too"]: True}
+    wait_for_end(jobs, made["ends-too"])
     assert {made["goes-on"], stranger.name} <= live(jobs)
     again = verb(*OLD, "--cancel", "--yes", env=LOCAL)
     assert again.stderr.splitlines()[-1] == "there is nothing to cancel"

@@ -3,11 +3,13 @@
 import datetime
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
+from helpers import ROOT
 from kfp import dsl
 from kfp.compiler import Compiler
 
@@ -41,7 +43,7 @@ def test_without_a_schedule_it_is_the_date_of_the_run(
 
 
 def test_a_late_run_of_a_schedule_has_the_date_that_it_was_meant_for(
-    vertex: LocalVertex, gapic: Callable[[str, str], Any], tmp_path: Any
+    vertex: LocalVertex, gapic: Callable[[str, str], Any], tmp_path: Path
 ) -> None:
     """Three days pass before the services look: each run tells its own day, not the last."""
     Compiler().compile(dated, str(tmp_path / "dated.yaml"))
@@ -88,3 +90,13 @@ def test_the_log_says_where_the_date_is_from(caplog: pytest.LogCaptureFixture) -
     assert re.search(
         "was scheduled for 2026-11-21T06:00:00.00:00, and offset_days is 7", caplog.text
     )
+
+
+def test_the_example_of_the_page_about_dates_compiles(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "howto" / "dates.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    found: dict[str, Any] = {}
+    exec(code, found)
+    Compiler().compile(found["daily_scores"], str(tmp_path / "daily_scores.yaml"))
+    compiled = read_pipeline(str(tmp_path / "daily_scores.yaml"))
+    assert compiled.parameters["run_date"]["defaultValue"] == ""

@@ -2,6 +2,7 @@
 
 import json
 import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,12 @@ def as_yaml(value: Any) -> str:
     return yaml.dump(value, Dumper=WithoutAliases, allow_unicode=True)
 
 
-WRITERS = {"yaml": as_yaml, "yml": as_yaml, "toml": as_toml, "json": json.dumps}
+WRITERS: dict[str, Callable[[Any], str]] = {
+    "yaml": as_yaml,
+    "yml": as_yaml,
+    "toml": as_toml,
+    "json": json.dumps,
+}
 
 
 def written(folder: Path, form: str, content: Any) -> Path:

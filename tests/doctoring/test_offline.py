@@ -4,6 +4,8 @@ import datetime
 import importlib.metadata
 import json
 import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -211,3 +213,16 @@ def test_no_check_stops_another_or_is_called_good() -> None:
     assert found[4][:2] == ("d", SKIP)
     assert "--project" in found[4][2]
     assert found[5] == ("e", OK, "two")
+
+
+def test_offline_loads_nothing_of_google() -> None:
+    code = (
+        "import sys\n"
+        "from batchpredict.cli.doctor import command\n"
+        "command.main(['--offline'], standalone_mode=False)\n"
+        "heavy = ('google.auth', 'requests', 'grpc', 'kfp')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"

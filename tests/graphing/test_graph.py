@@ -242,12 +242,25 @@ def test_every_shape_is_drawn_and_written(shapes: CompiledPipeline) -> None:
     check_dot(to_dot(root))
 
 
+def test_an_arrow_goes_past_a_taller_neighbour() -> None:
+    names = [f"a-step-with-a-long-name-{number}" for number in range(4)]
+    chain = tuple(Edge(a, b, ("x",)) for a, b in itertools.pairwise(names))
+    tall = Node("tall", "tall", "graph", inner=leaves(names), edges=chain)
+    targets = [f"target-{number}" for number in range(6)]
+    edges = tuple(Edge("short", target, ("x",)) for target in targets)
+    inner = (*leaves(["short"]), tall, *leaves(targets))
+    check_drawing(to_svg(Node("", "uneven", "graph", inner=inner, edges=edges)))
+
+
+def leaves(names: list[str]) -> tuple[Node, ...]:
+    return tuple(Node(name, name, "step") for name in names)
+
+
 def test_layers_with_many_arrows_stay_clear() -> None:
     """Each of twelve steps takes from all before it."""
     names = [f"step-{number}" for number in range(12)]
     edges = tuple(Edge(a, b, ("x",)) for a, b in itertools.combinations(names, 2))
-    leaves = tuple(Node(name, name, "step") for name in names)
-    check_drawing(to_svg(Node("", "dense", "graph", inner=leaves, edges=edges)))
+    check_drawing(to_svg(Node("", "dense", "graph", inner=leaves(names), edges=edges)))
 
 
 @pytest.mark.parametrize("name", ['a"]-->b', "</text><script>alert(1)</script>", "\\", "x" * 300,

@@ -11,6 +11,7 @@ from google_cloud_pipeline_components.v1.endpoint import EndpointCreateOp
 from kfp import compiler, dsl
 
 from batchpredict.components.batch_predict import batch_predict
+from batchpredict.components.notify import notify
 from batchpredict.components.run_batch_prediction_job import run_batch_prediction_job
 from batchpredict.linting.findings import Finding, lint
 from batchpredict.pipeline_files import compiled_folder, read_pipeline
@@ -168,6 +169,26 @@ def test_a_secret_may_be_named(findings) -> None:
         pinned(password=db_password)
 
     assert findings(named) == []
+
+
+def test_the_address_of_a_webhook_is_a_secret(findings) -> None:
+    def told(webhook: str) -> list[str]:
+        @dsl.pipeline(name="told")
+        def pipeline(hook: str = webhook) -> None:
+            with dsl.ExitHandler(notify(webhook=hook)):
+                pinned(password="projects/p/secrets/s", connection="")
+
+        return [it for it in findings(pipeline) if " W153 " in it]
+
+    assert told("projects/p/secrets/hook") == []
+    for address in (
+        "https://hooks.slack.com/services/T0/B0/very-secret",
+        "https://chat.googleapis.com/v1/spaces/A/messages?key=very-secret&token=x",
+    ):
+        said = told(address)
+        assert [it.split(" W153 ")[0] for it in said] == ["notify", "parameter hook"]
+        assert all("holds the address of a webhook" in it for it in said)
+        assert "very-secret" not in str(said)
 
 
 def test_what_belongs_to_us_has_no_fault() -> None:

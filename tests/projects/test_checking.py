@@ -116,3 +116,22 @@ def test_sources_that_are_not_there(rewrite: Rewrite) -> None:
     rewrite("batchpredict.yaml", "sources: pipelines", "sources: pipes")
     [found] = checked()
     assert (found.where, found.code) == ("batchpredict.yaml: sources", "E415")
+
+
+def test_what_is_wrong_in_the_configuration_is_left_out_of_the_rest(project: Path) -> None:
+    (project / "batchpredict.yaml").write_text(
+        "sources: pipelines\ncompiled: compiled\ndefaults: []\nenvironments:\n"
+        "  dev: {projct: x, project: p-1, parameters: {train_and_score: 3}}\n  prod: 3\n"
+    )
+    found = [(it.environment, it.where.partition(": ")[2], it.code) for it in checked()]
+    assert found == [
+        ("", "defaults", "E410"),
+        ("", f"environments.dev.parameters.{OWN}", "E410"),
+        ("", "environments.dev.projct", "E410"),
+        ("", "environments.prod", "E410"),
+        ("dev", "environments.dev.location", "W411"),
+        ("dev", "environments.dev.pipeline_root", "W411"),
+        ("dev", "", "E106"),
+        ("dev", "", "E106"),
+        ("dev", "", "E106"),
+    ]

@@ -1,12 +1,15 @@
 """A new project is whole, or it is not there."""
 
+import glob
 import os
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+from helpers import ROOT
 
-from batchpredict.config.loading import load_settings
+from batchpredict.config.loading import load_file, load_settings
 from batchpredict.errors import UsageError
 from batchpredict.projects import creating
 from batchpredict.projects.creating import Answers, create_project
@@ -42,6 +45,16 @@ def test_the_answers_are_in_it(tmp_path: Path) -> None:
     assert found.labels == {"app": "risk-scores", "stage": "prod"}
     source = (tmp_path / "new" / "risk" / "pipelines" / "train_and_score.py").read_text()
     assert 'display_name="risk-scores"' in source
+
+
+def test_every_template_goes_into_the_wheel() -> None:
+    told = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = told["package-data"]["batchpredict.projects"]
+    package = ROOT / "src" / "batchpredict" / "projects"
+    taken = {name for it in patterns for name in glob.glob(it, root_dir=package)}
+    templates = (it for it in (package / "templates").rglob("*") if it.is_file())
+    assert {str(it.relative_to(package)) for it in templates} == taken
+    assert len(taken) == len(FILES) - 1
 
 
 @pytest.mark.parametrize(
@@ -113,12 +126,11 @@ def test_somebody_is_faster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, the
     place = tmp_path / "new"
     if there:
         place.mkdir()
-    load = creating.load_file
 
     def taken(path: Path) -> object:
         place.mkdir(exist_ok=True)
         (place / "compiled").write_text("mine")
-        return load(path)
+        return load_file(path)
 
     monkeypatch.setattr(creating, "load_file", taken)
     with pytest.raises(UsageError, match=r"E414 .*nothing was written"):
@@ -137,7 +149,7 @@ def test_a_failure_on_the_way_takes_all_back(
             raise OSError(5, "Input/output error")
         rename(source, target)
 
-    monkeypatch.setattr(creating.os, "rename", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(OSError, match="Input/output"):
         create_project(tmp_path, Answers())
     assert list(tmp_path.iterdir()) == []

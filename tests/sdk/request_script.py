@@ -19,28 +19,33 @@ KEY = f"projects/{PROJECT}/locations/{LOCATION}/keyRings/ring/cryptoKeys/key"
 ACCOUNT = "runner@local-project.iam.gserviceaccount.com"
 NETWORK = "projects/123456789012/global/networks/default"
 
-template, number, caching = sys.argv[1], sys.argv[2], {"None": None, "False": False}[sys.argv[3]]
-job = aiplatform.PipelineJob(
-    template_path=template,
-    job_id=f"sdk-{number}",
-    parameter_values=PARAMETERS,
-    enable_caching=caching,
-    encryption_spec_key_name=KEY,
-    project=PROJECT,
-    location=LOCATION,
-    **FIELDS,
-)
-job.submit(service_account=ACCOUNT, network=NETWORK)
-request = vertex.pipeline_run(
-    template,
-    project=PROJECT,
-    location=LOCATION,
-    parameters=PARAMETERS,
-    run_id=f"ours-{number}",
-    service_account=ACCOUNT,
-    network=NETWORK,
-    encryption_key=KEY,
-    enable_caching=caching,
-    **FIELDS,
-)
-vertex.submit(request)
+
+def send(template: str, name: str, caching: bool | None) -> None:
+    job = aiplatform.PipelineJob(
+        template_path=template,
+        job_id=f"sdk-{name}",
+        parameter_values=PARAMETERS,
+        enable_caching=caching,
+        encryption_spec_key_name=KEY,
+        project=PROJECT,
+        location=LOCATION,
+        **FIELDS,
+    )
+    job.submit(service_account=ACCOUNT, network=NETWORK)
+    request = vertex.pipeline_run(
+        template,
+        project=PROJECT,
+        location=LOCATION,
+        parameters=PARAMETERS,
+        run_id=f"ours-{name}",
+        service_account=ACCOUNT,
+        network=NETWORK,
+        encryption_key=KEY,
+        enable_caching=caching,
+        **FIELDS,
+    )
+    vertex.submit(request)
+
+
+for choice in (None, False):
+    send(sys.argv[1], str(choice).lower(), choice)

@@ -40,9 +40,9 @@ class Model:
         self.kill_at = 0
         self._late: list[Attempt] = []
 
-    def attempts(self) -> list[Attempt]:
+    def attempts(self, *, live: bool = False) -> list[Attempt]:
         self._event()
-        found = list(self.runs.values())
+        found = [it for it in self.runs.values() if not (live and it.is_over)]
         hidden = self._choose(3) if self._lagging else 0
         return found[: len(found) - hidden] if hidden else found
 

@@ -1,16 +1,28 @@
 """``upload``, and the pipelines that ``submit`` takes from a registry."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import google.auth
 import pytest
+from google.auth.credentials import AnonymousCredentials
 from verbs import LOCAL, Verbs
 
 from batchpredict.errors import UsageError
 from batchpredict.local.session import LocalVertex
-from batchpredict.pipeline_files import compiled_folder
-from batchpredict.vertex.registry import REPOSITORIES, Repository, repository_of, resolve
+from batchpredict.pipeline_files import compiled_folder, read_pipeline
+from batchpredict.vertex.registry import (
+    REPOSITORIES,
+    Repository,
+    _set_tag,
+    _version_of,
+    repository_of,
+    resolve,
+    upload,
+)
 from batchpredict.vertex.uploads import check_record
 
 YAML = compiled_folder() / "train_and_batch_predict.yaml"
@@ -58,6 +70,24 @@ def test_a_name_alone_needs_a_project() -> None:
         repository_of("repo", "", "")
 
 
+def test_tags_are_set_where_the_upload_did_not(
+    vertex: LocalVertex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "REQUESTS_CA_BUNDLE", "NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, vertex.environment[name])
+    monkeypatch.setattr(google.auth, "default", lambda scopes: (AnonymousCredentials(), scopes))
+    place = repository_of(f"{HOST}/tags")
+    compiled = read_pipeline(str(YAML))
+    first = upload(compiled, place)
+    second = upload(replace(compiled, text=f"{compiled.text}\n# another\n"), place)
+    for version in (first.version, first.version, second.version):
+        _set_tag(place, first.package, version, "live")
+        assert _version_of(place, first.package, "live") == version
+    found = resolve(f"{place.url}/{first.package}/live")
+    assert (found.template_uri, found.text) == (second.uri, f"{compiled.text}\n# another\n")
+    assert resolve(first.uri).text == compiled.text
+
+
 def tags_of(record: Path) -> dict[str, list[str]]:
     rows = json.loads(record.read_text())["uploads"]
     return {row["uri"].rpartition("/")[2]: row["tags"] for row in rows}
@@ -75,10 +105,12 @@ def test_the_same_content_is_the_same_version(verb: Verbs, tmp_path: Path) -> No
     assert tags_of(tmp_path / "uploads.json") == {version: ["live", "v1"]}
 
     changed = tmp_path / "changed.yaml"
-    changed.write_text(YAML.read_text() + "\n# another\n")
+    content = (YAML.read_text() + "\n# another\n").replace("\n", "\r\n").encode()
+    changed.write_bytes(content)
     moved = ("upload", "changed.yaml", "--repository", f"{HOST}/twice", "--tag", "live")
     second = verb(*moved, "--output", "json", cwd=tmp_path)
     assert second.code == 0, second
+    assert second.json["version"] == f"sha256:{hashlib.sha256(content).hexdigest()}"
     assert tags_of(tmp_path / "uploads.json") == {
         version: ["v1"],
         second.json["version"]: ["live"],

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from cli.schedule.conftest import pipeline
+from cli.schedule.support import pipeline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchpredict import vertex
+from batchpredict.errors import UsageError
 from batchpredict.pipeline_files import CompiledPipeline
 from batchpredict.vertex.schedule_changes import changes, unset_fields
 from batchpredict.vertex.schedule_states import KeptSchedule, missed_runs
@@ -202,3 +203,10 @@ def test_a_pause_of_years_is_not_counted_to_its_end() -> None:
     body = wanted(cron="* * * * *", timezone="", max_run_count=None)
     old = kept(body, state="PAUSED", nextRunTime="2020-01-01T00:00:00Z")
     assert missed_runs(old, NOW) == 10_000
+
+
+def test_a_form_that_is_not_understood_here_is_said() -> None:
+    theirs = kept({**wanted(), "cron": "every day"}, state="PAUSED")
+    with pytest.raises(UsageError, match="E421 schedule daily: cron 'every day' must be MINUTE"):
+        missed_runs(theirs, NOW)
+    assert theirs.to_dict()["cron"] == "every day"

@@ -89,7 +89,7 @@ def _counts(now: "Plan") -> dict[str, int]:
 
 def _described(backfill: "VertexBackfill", it: "DateState", number: int) -> dict[str, Any]:
     """Return a date for JSON; the run of one that is to do is that which it will have."""
-    name = it.attempt.name if it.attempt else backfill.request(it.date, number).name
+    name = it.attempt.name if it.attempt else backfill.name(it.date, number)
     return {
         "date": it.date,
         "status": it.status,

@@ -34,5 +34,8 @@ def command(run: str, settings: "Settings", wait: bool, timeout: float | None) -
     found = runs.cancel(name)
     if wait and not found.is_over:
         found = runs.wait(name, timeout)
-    ended = f"has ended: {found.state}" if found.is_over else "is being cancelled"
+    if found.state == "CANCELLED" or not found.is_over:
+        ended = "has ended: CANCELLED" if found.is_over else "is being cancelled"
+    else:
+        ended = f"had ended before: {found.state}"
     click.echo(f"the run {found.id} {ended}", err=True)

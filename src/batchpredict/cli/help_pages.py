@@ -6,13 +6,14 @@ a verb inside a group has its block, such as ``help: local up``, on the page of 
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from batchpredict.cli import commands
-from batchpredict.errors import RunError, UsageError
+from batchpredict.errors import BatchpredictError, RunError, UsageError
 
 WIDTH = 88
 BLOCK = "<!-- help: {verb} -->\n```text\n{text}\n```\n<!-- /help -->"
@@ -105,4 +106,8 @@ def command(check: bool, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    command()
+    try:
+        command.main(standalone_mode=False)
+    except BatchpredictError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)

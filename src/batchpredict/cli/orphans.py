@@ -10,6 +10,7 @@ from batchpredict.cli.options import output_option, with_settings
 
 if TYPE_CHECKING:
     from batchpredict.config.settings import Settings
+    from batchpredict.errors import RunError
     from batchpredict.vertex.orphans import Job
 
 
@@ -55,17 +56,20 @@ def command(
 
     found = find()
     states: dict[str, str] = {}
+    fault = None
     _show(found, people=output == "json")
     chosen = [job for job in found if _is_chosen(job, succeeded)] if cancel else []
     if chosen and (yes or _confirmed(f"cancel {_jobs(chosen)}?")):
         # A person may have taken a while to answer.
         still = {job.name for job in find() if _is_chosen(job, succeeded)}
-        states = _cancel([job for job in chosen if job.name in still])
+        states, fault = _cancel([job for job in chosen if job.name in still])
     elif cancel and not chosen:
         click.echo("there is nothing to cancel", err=True)
     if output == "json":
         rows = [{**job.to_dict(), "cancelled": job.name in states} for job in found]
         click.echo(json.dumps(rows, indent=2))
+    if fault is not None:
+        raise fault
 
 
 def _is_chosen(job: "Job", succeeded: bool) -> bool:
@@ -114,20 +118,16 @@ def _confirmed(question: str) -> bool:
         raise UsageError("E436", message) from error
 
 
-def _cancel(chosen: "list[Job]") -> dict[str, str]:
-    """Cancel jobs, and return their states by name.
-
-    Raises:
-        RunError: Some could not be cancelled (E437).
-    """
+def _cancel(chosen: "list[Job]") -> "tuple[dict[str, str], RunError | None]":
+    """Cancel jobs; return their states by name, and the fault if some could not be (E437)."""
     from batchpredict.errors import RunError
     from batchpredict.vertex.orphans import cancel_orphans
 
     states, faults = cancel_orphans(chosen)
     for name, state in states.items():
         click.echo(f"{name.rpartition('/')[2]}: {state}", err=True)
-    if faults:
-        reasons = "; ".join(str(fault) for fault in faults)
-        message = f"{len(faults)} of {_jobs(chosen)} could not be cancelled: {reasons}"
-        raise RunError("E437", message)
-    return states
+    if not faults:
+        return states, None
+    reasons = "; ".join(str(fault) for fault in faults)
+    message = f"{len(faults)} of {_jobs(chosen)} could not be cancelled: {reasons}"
+    return states, RunError("E437", message)

@@ -11,7 +11,7 @@ FORMATS = ("mermaid", "dot", "svg")
 
 @click.group("pipelines")
 def command() -> None:
-    """List the pipelines, show what one takes and runs, or draw its graph."""
+    """List the pipelines, show one, or draw its graph."""
 
 
 @command.command("list")

@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 @output_option
 @with_settings
 def command(run: str, file: Path | None, home: Path, output: str, settings: "Settings") -> None:
-    """Write the page of a run: state, timeline, graph, parameters, metrics, outputs, failures.
+    """Write the page of a run.
 
+    It has the state, why a step failed, the timeline, the graph, parameters, metrics and outputs.
     RUN is a run of this machine, by its id or its folder (the last one if none is named), else one
     on Vertex AI, by its id or its resource name. The page is one file: it can be mailed or kept,
     runs no script, and asks nothing of the network.

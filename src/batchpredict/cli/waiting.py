@@ -39,7 +39,7 @@ def wait_for(
         click.echo(f"the run goes on; to look at it: batchpredict status {run.name}", err=True)
         click.echo(f"to end it: batchpredict cancel {run.name}", err=True)
         raise
-    click.echo(f"the run {watch.run.id} has {watch.run.state}", err=True)
+    click.echo(f"the run {watch.run.id} has ended: {watch.run.state}", err=True)
     if is_late and watch.run.is_failed:
         message = f"the run was cancelled: it took longer than {timeout:g} s"
         return watch.run, RunTooLong("E453", message)

@@ -11,6 +11,9 @@ FORMS = {
     "an access key of AWS": re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
     "a token of GitHub": re.compile(r"\bgh[pousr]_\w{30,}|\bgithub_pat_\w{30,}"),
     "a token of Slack": re.compile(r"\bxox[abprs]-[\w-]{10,}"),
+    "the address of a webhook": re.compile(
+        r"https://hooks\.slack\.com/\w+/\S+|https://chat\.googleapis\.com/v1/spaces/\S+key="
+    ),
     "a private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
     "a JSON Web Token": re.compile(r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
 }

@@ -48,7 +48,7 @@ def _load_whole(package: ModuleType) -> None:
         _loading.add(package.__name__)
         try:
             spec.loader.exec_module(package)
-            package.__class__ = ModuleType
+            package.__class__ = ModuleType  # type: ignore[assignment]
         finally:
             _loading.remove(package.__name__)
 

@@ -19,6 +19,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{1,40}")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]")
 CUSTOMERS = 120
 SUFFIX = ".j2"
+DOT = "dot-"  # package data leaves files out whose name begins with a dot
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _texts(answers: Answers) -> Iterator[tuple[Path, str]]:
     values = {**asdict(answers), "version": __version__, "customers": _customers()}
     for path in sorted(root.rglob(f"*{SUFFIX}")):
         template = environment.from_string(path.read_text(encoding="utf-8"))
-        yield path.relative_to(root).with_suffix(""), template.render(values)
+        name = path.name.removesuffix(SUFFIX).replace(DOT, ".", 1)
+        yield path.relative_to(root).with_name(name), template.render(values)
 
 
 def _customers() -> list[tuple[str | int, ...]]:

@@ -7,6 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from batchpredict.vertex.backfilling import backfill as backfill
+    from batchpredict.vertex.backfills import Plan as Plan
+    from batchpredict.vertex.backfills import dates_between as dates_between
+    from batchpredict.vertex.orphans import cancel_orphans as cancel_orphans
+    from batchpredict.vertex.orphans import find_orphans as find_orphans
+    from batchpredict.vertex.registry import repository_of as repository_of
+    from batchpredict.vertex.registry import resolve as resolve
+    from batchpredict.vertex.registry import upload as upload
     from batchpredict.vertex.requests import PipelineRun as PipelineRun
     from batchpredict.vertex.requests import pipeline_run as pipeline_run
     from batchpredict.vertex.runs import cancel as cancel
@@ -29,6 +37,14 @@ if TYPE_CHECKING:
     from batchpredict.vertex.states import RunStep as RunStep
 
 _PLACES = {
+    "backfill": "backfilling",
+    "Plan": "backfills",
+    "dates_between": "backfills",
+    "cancel_orphans": "orphans",
+    "find_orphans": "orphans",
+    "repository_of": "registry",
+    "resolve": "registry",
+    "upload": "registry",
     "PipelineRun": "requests",
     "pipeline_run": "requests",
     "cancel": "runs",

@@ -1,12 +1,12 @@
 """Carry out a back-fill: start what the plan names, look at what is under way, plan again."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
-from batchpredict.errors import RunError
+from batchpredict.errors import RunError, UsageError
 from batchpredict.vertex import clients
 from batchpredict.vertex.backfills import (
     DATE_LABEL,
@@ -15,12 +15,14 @@ from batchpredict.vertex.backfills import (
     Plan,
     attempt_of,
     digest_of,
+    goals_of,
     key_of,
     labels_of,
     plan,
     run_id,
 )
 from batchpredict.vertex.requests import PipelineRun
+from batchpredict.vertex.states import NOT_OVER, RUNNING
 
 if TYPE_CHECKING:
     from batchpredict.pipeline_files import CompiledPipeline
@@ -34,8 +36,8 @@ FIELDS = ("name", "state", "labels", "error")
 class Service(Protocol):
     """What a back-fill asks of Vertex AI."""
 
-    def attempts(self) -> list[Attempt]:
-        """Return the runs of the back-fill."""
+    def attempts(self, *, live: bool = False) -> list[Attempt]:
+        """Return the runs of the back-fill, or those that have not ended."""
 
     def start(self, date: str, number: int) -> Attempt:
         """Start the run of a date, or return it when it is there."""
@@ -84,12 +86,18 @@ class VertexBackfill:
             run_id=run_id(self.compiled.name, self.key, date, number),
         )
 
-    def attempts(self) -> list[Attempt]:
-        """Return the runs of the back-fill that the service has."""
+    def name(self, date: str, number: int) -> str:
+        """Return the resource name of a date's run."""
+        job = run_id(self.compiled.name, self.key, date, number)
+        return f"projects/{self.project}/locations/{self.location}/pipelineJobs/{job}"
+
+    def attempts(self, *, live: bool = False) -> list[Attempt]:
+        """Return the runs of the back-fill that the service has, or those that have not ended."""
         parent = f"projects/{self.project}/locations/{self.location}"
+        ours = f'labels.{KEY_LABEL}="{self.key}"'
         request = {
             "parent": parent,
-            "filter": f'labels.{KEY_LABEL}="{self.key}"',
+            "filter": f"{ours} AND {NOT_OVER}" if live else ours,
             "read_mask": {"paths": FIELDS},
             "page_size": 100,
         }
@@ -128,8 +136,6 @@ class VertexBackfill:
 
 
 def _attempt(job: Any) -> Attempt | None:
-    from batchpredict.vertex.states import RUNNING
-
     state = job.state.name.removeprefix("PIPELINE_STATE_")
     labels, is_over = dict(job.labels), state not in RUNNING
     return attempt_of(job.name, labels, state, is_over=is_over, error=job.error.message)
@@ -217,8 +223,72 @@ def _changes(
 ) -> list[Attempt]:
     """Return the runs that are new, or in another state than before.
 
-    One list tells of all; what it does not show yet, or not any more, is asked for by name.
+    A list tells which go on: those are few. What it does not show has ended, or has just begun.
     """
-    seen = {it.name: it for it in service.attempts()}
+    seen = {it.name: it for it in service.attempts(live=True)}
     seen |= {it.name: service.look(it) for it in live if it.name not in seen}
     return [it for it in seen.values() if it != known.get(it.name)]
+
+
+def backfill(
+    pipeline: "str | CompiledPipeline",
+    dates: Sequence[str],
+    *,
+    project: str,
+    location: str,
+    parameters: Mapping[str, Any] | None = None,
+    date_parameter: str = "run_date",
+    concurrency: int = 2,
+    retry_failed: bool = False,
+    redo_changed: bool = False,
+    wait: bool = True,
+    timeout: float | None = None,
+    tell: Callable[[Attempt], None] = lambda _: None,
+    labels: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Plan:
+    """Run a pipeline once for each date; what is done is skipped, what is under way is waited for.
+
+    Args:
+        pipeline: A name of ours, a compiled YAML file, or one that was read.
+        dates: The dates as YYYY-MM-DD, in the order in which they are started.
+        project: The project's id.
+        location: The region.
+        parameters: The parameters of the runs.
+        date_parameter: The parameter that takes the date.
+        concurrency: Runs that may be under way at a time.
+        retry_failed: Whether dates that failed are run once more.
+        redo_changed: Whether dates are run anew that another version of the pipeline did.
+        wait: Whether to go on until all is over; else what fits is started.
+        timeout: Seconds after which to return what there is; runs go on.
+        tell: Told of each run that was started or has changed.
+        labels: Labels of the runs, beside those of ours.
+        more: Other arguments of :func:`batchpredict.vertex.pipeline_run`.
+
+    Returns:
+        Where each date stands.
+
+    Raises:
+        UsageError: The request cannot be made.
+        BatchpredictError: The service refused a run, or did not answer.
+    """
+    from batchpredict.pipeline_files import read_pipeline
+    from batchpredict.vertex.fields import check_parameters
+    from batchpredict.vertex.requests import pipeline_run
+
+    if not dates:
+        raise UsageError("E430", "there are no dates; give at least one")
+    compiled = read_pipeline(pipeline) if isinstance(pipeline, str) else pipeline
+    values = check_parameters(compiled, {**(parameters or {}), date_parameter: dates[0]})
+
+    def make(*, labels: Mapping[str, str], **given: Any) -> PipelineRun:
+        place = {"project": project, "location": location, **more}
+        return pipeline_run(compiled, labels={**own, **labels}, **place, **given)
+
+    own = labels or {}
+    service = VertexBackfill(compiled, project, location, values, date_parameter, make)
+    service.request(dates[0], 1)  # it can be made, or nothing is sent
+    found = service.attempts()
+    redo_unless = service.digest if redo_changed else ""
+    goals = goals_of(dates, found, retry_failed=retry_failed, redo_unless=redo_unless)
+    return carry_out(service, goals, found, concurrency, wait=wait, timeout=timeout, tell=tell)

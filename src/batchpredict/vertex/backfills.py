@@ -83,7 +83,7 @@ class Plan:
         return [it for it in self.dates if it.status == status]
 
 
-def dates_between(first: datetime.date, last: datetime.date, days: int) -> list[str]:
+def dates_between(first: datetime.date, last: datetime.date, days: int = 1) -> list[str]:
     """Return every so many days from the first date, up to the last.
 
     Raises:

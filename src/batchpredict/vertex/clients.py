@@ -5,6 +5,7 @@ A client is made for each use: the environment that leads it may have changed si
 
 import contextlib
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,7 +44,9 @@ def jobs(location: str) -> Any:
 def _client(kind: Any, location: str) -> Any:
     from google.api_core.gapic_v1.client_info import ClientInfo
 
-    with calling("making a client of Vertex AI"):
+    with calling("making a client of Vertex AI"), warnings.catch_warnings():
+        # google-auth warns of credentials of a person without a project for quotas.
+        warnings.simplefilter("ignore")
         return kind(
             client_options={"api_endpoint": f"{location}-aiplatform.googleapis.com"},
             client_info=ClientInfo(user_agent=f"batchpredict/{__version__}"),  # type: ignore[no-untyped-call]

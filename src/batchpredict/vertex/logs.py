@@ -75,6 +75,8 @@ def follow_log(
 ) -> Iterator[LogLine]:
     """Yield what the steps of a run print until it has ended, and nothing twice.
 
+    A step that the run does not know yet is waited for.
+
     Args:
         run: The run.
         step: Only this step, by its whole name or its last part; else all.
@@ -85,9 +87,10 @@ def follow_log(
     while True:
         quiet = True
         newest = since
-        for line in log_lines(run, "" if not run.steps else step, since):
+        waits = bool(step) and not run.is_over and not _named(run, step)
+        for line in () if waits else log_lines(run, step, since):
             newest = max(newest, line.time)
-            if True:
+            if (line.step, line.id) not in shown:
                 shown.add((line.step, line.id))
                 quiet = False
                 yield line
@@ -104,10 +107,15 @@ def _earlier(moment: str) -> str:
     return (datetime.datetime.fromisoformat(moment) - OVERLAP).isoformat()
 
 
+def _named(run: Run, step: str) -> list[str]:
+    """Return the whole names of the steps that a person may mean."""
+    return [it.name for it in run.steps if step in (it.name, it.name.rpartition("/")[2])]
+
+
 def _jobs_of(run: Run, step: str) -> dict[str, str]:
     """Return the steps by the ids of their custom jobs."""
     names = [it.name for it in run.steps]
-    wanted = [name for name in names if step in ("", name, name.rpartition("/")[2])]
+    wanted = _named(run, step) if step else names
     if step and not wanted:
         raise UsageError("E454", f"run {run.id}: {unknown('step', step, names)}")
     return {

@@ -2,7 +2,7 @@
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from batchpredict.errors import RunError
 from batchpredict.runtime.request.submitting import live_states, run_label, submission_label
 from batchpredict.vertex import clients
 from batchpredict.vertex.links import job_link
-from batchpredict.vertex.states import RUNNING
+from batchpredict.vertex.states import NOT_OVER, RUNNING
 
 GONE, UNKNOWN = "GONE", "UNKNOWN"
 [RUN_LABEL] = run_label("run")
@@ -119,28 +119,33 @@ def _job(found: Any) -> Job:
     )
 
 
-def runs_of(project: str, location: str, labels: Iterable[str]) -> dict[str, str]:
+def runs_of(project: str, location: str, labels: Collection[str]) -> dict[str, str]:
     """Return the state of each run that a label names, by its id, without those that are gone.
 
-    Each is asked for by its name: a list may not show yet what has just begun.
+    A list tells which runs go on. Of the others each is asked for by its name: a list may not show
+    yet what has just begun.
     """
     from google.api_core.exceptions import NotFound
 
     parent = f"projects/{project}/locations/{location}"
-    digests, states = [], {}
+    request = {"parent": parent, "read_mask": {"paths": RUN_FIELDS}, "page_size": 100}
     with clients.calling(f"reading the runs of {parent}"):
         client = clients.pipelines(location)
-        for label in sorted(labels):
+        states = _listed(client, {**request, "filter": NOT_OVER}) if labels else {}
+        others = set(labels) - {run_label(run)[RUN_LABEL] for run in states}
+        for label in sorted(others):
             try:
                 name = f"{parent}/pipelineJobs/{label}"
                 states[label] = _run_state(client.get_pipeline_job(name=name, **clients.reading()))
             except NotFound:
-                digests += [label] if DIGEST.fullmatch(label) else []
-        if digests:
-            request = {"parent": parent, "read_mask": {"paths": RUN_FIELDS}, "page_size": 100}
-            for job in client.list_pipeline_jobs(request, **clients.reading()):
-                states.setdefault(job.name.rpartition("/")[2], _run_state(job))
+                if DIGEST.fullmatch(label):
+                    states = {**_listed(client, request), **states}
     return states
+
+
+def _listed(client: Any, request: Mapping[str, Any]) -> dict[str, str]:
+    found = client.list_pipeline_jobs(request, **clients.reading())
+    return {job.name.rpartition("/")[2]: _run_state(job) for job in found}
 
 
 def _run_state(job: Any) -> str:

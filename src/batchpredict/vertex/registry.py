@@ -71,7 +71,7 @@ class Upload:
     tags: tuple[str, ...]
 
 
-def repository_of(text: str, project: str, location: str) -> Repository:
+def repository_of(text: str, project: str = "", location: str = "") -> Repository:
     """Return the repository that a text names.
 
     Args:

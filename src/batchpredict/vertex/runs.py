@@ -80,7 +80,7 @@ def _existing(client: Any, request: PipelineRun, sent: Any, error: Exception) ->
     if other:
         message = (
             f"there is a run {request.pipeline_job_id} already, of another request: "
-            f"{', '.join(other)} differ; give another --run-id"
+            f"{', '.join(other)} differ; give another run id"
         )
         raise RunError("E408", message)
     return run_of(found)

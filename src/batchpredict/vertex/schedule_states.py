@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from batchpredict.cron import Cron
+from batchpredict.errors import UsageError
 from batchpredict.vertex.links import schedule_link
 from batchpredict.vertex.schedule_requests import SCHEDULE_LABEL
 
@@ -56,6 +57,18 @@ class KeptSchedule:
     def cron(self) -> str:
         """When it fires, with its time zone."""
         return str(self.resource.get("cron", ""))
+
+    @property
+    def rule(self) -> Cron:
+        """When it fires, understood.
+
+        Raises:
+            UsageError: Vertex AI took a form that is not understood here (E421).
+        """
+        try:
+            return Cron(self.cron)
+        except ValueError as error:
+            raise UsageError("E421", f"schedule {self.display_name}: {error}") from error
 
     @property
     def template(self) -> Mapping[str, Any]:
@@ -135,7 +148,7 @@ def missed_runs(kept: KeptSchedule, now: datetime.datetime) -> int:
         limit = min(limit, kept.count("maxRunCount") - kept.count("startedRunCount"))
     found = 0
     just_before = since - datetime.timedelta(microseconds=1)
-    for moment in Cron(kept.cron).upcoming(just_before):
+    for moment in kept.rule.upcoming(just_before):
         if moment > end or found >= limit:
             break
         found += 1

@@ -9,6 +9,9 @@ from typing import Any
 from batchpredict.vertex.links import run_link
 
 RUNNING = ("QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED")
+OVER = ("SUCCEEDED", "FAILED", "CANCELLED")
+NOT_OVER = " AND ".join(f'state!="PIPELINE_STATE_{state}"' for state in OVER)
+"""The filter of a list of runs that shows those that have not ended."""
 LATER = "~"  # behind every time
 
 

@@ -1,41 +1,16 @@
 """A project of schedules in a folder, and what the services keep of it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cli.schedule.support import pipeline
 from verbs import LOCAL, Result, Verbs
 
 from batchpredict.local.runs import PARENT
 from batchpredict.local.session import LocalVertex
-
-Folder = Callable[..., Result]
-
-
-def pipeline(name: str = "nothing", *command: str, **more: Any) -> dict[str, Any]:
-    """Return a compiled pipeline of one step with two parameters."""
-    step = {"image": "python:3.11-slim", "command": list(command or ("true",))}
-    inputs = {
-        "text": {"parameterType": "STRING", "defaultValue": "-"},
-        "count": {"parameterType": "NUMBER_INTEGER", "defaultValue": 1},
-    }
-    task = {"componentRef": {"name": "comp-a"}, "taskInfo": {"name": "a"}}
-    executors = {"exec-a": {"container": step}}
-    components = {"comp-a": {"executorLabel": "exec-a"}}
-    tasks = {"a": task}
-    for extra in more.get("steps", ()):
-        executors[f"exec-{extra}"] = {"container": step}
-        components[f"comp-{extra}"] = {"executorLabel": f"exec-{extra}"}
-        tasks[extra] = {"componentRef": {"name": f"comp-{extra}"}, "taskInfo": {"name": extra}}
-    return {
-        "pipelineInfo": {"name": name},
-        "schemaVersion": "2.1.0",
-        "components": components,
-        "deploymentSpec": {"executors": executors},
-        "root": {"dag": {"tasks": tasks}, "inputDefinitions": {"parameters": inputs}},
-    }
 
 
 class Project:
@@ -44,6 +19,7 @@ class Project:
     Args:
         verb: Runs verbs.
         folder: An empty folder.
+        vertex: The services.
     """
 
     def __init__(self, verb: Verbs, folder: Path, vertex: LocalVertex) -> None:

@@ -217,3 +217,35 @@ def test_an_answer_that_is_lost_makes_no_second_schedule(
         [done] = project.apply()
     assert done["outcome"] == "created"
     assert project.kept("lost").name == done["schedule"]["resource"]
+
+
+def test_an_answer_that_is_lost_leaves_a_change_made_once(
+    project: Any, vertex: LocalVertex
+) -> None:
+    project.write({"name": "shaky"})
+    project.apply()
+    project.write({"name": "shaky", "cron": "5 * * * *"})
+    for method, arguments in {
+        "UpdateSchedule": ("apply", "schedules.json"),
+        "PauseSchedule": ("pause", "shaky"),
+        "ResumeSchedule": ("resume", "shaky"),
+        "DeleteSchedule": ("delete", "shaky", "--yes"),
+    }.items():
+        with vertex.faults.plan(f"ScheduleService.{method}", "lost-reply"):
+            done = project.done(*arguments)
+        assert "already" not in done.stderr
+        if method == "UpdateSchedule":
+            assert project.kept("shaky").cron == "5 * * * *"
+    assert project.done("list", "--output", "json").json == []
+
+
+def test_what_the_service_answers_is_one_line_with_its_code(
+    project: Any, vertex: LocalVertex
+) -> None:
+    project.write({"name": "denied"})
+    for status, code, exit_code in ((403, "E402", 3), (429, "E404", 1), (400, "E406", 1)):
+        with vertex.faults.plan("ScheduleService.CreateSchedule", "status", status=status):
+            refused = project("apply", "schedules.json")
+        assert refused.code == exit_code
+        assert refused.stderr.startswith(f"Error: {code} making the schedule denied: ")
+        assert refused.stderr.count("\n") == 1

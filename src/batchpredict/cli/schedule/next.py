@@ -109,8 +109,6 @@ def _plans(target: str | None, settings: "Settings") -> Iterator[Plan]:
 
 def _kept_plan(kept: "KeptSchedule") -> Plan:
     """Return when a schedule fires that Vertex AI keeps."""
-    from batchpredict.cron import Cron
-
     total = kept.count("maxRunCount")
     notes = {
         "PAUSED": "paused: no run starts before it is resumed",
@@ -119,7 +117,7 @@ def _kept_plan(kept: "KeptSchedule") -> Plan:
     start = kept.moment("nextRunTime" if kept.state == "ACTIVE" else "startTime")
     return Plan(
         kept.display_name,
-        Cron(kept.cron),
+        kept.rule,
         start,
         kept.moment("endTime"),
         total - kept.count("startedRunCount") if total else None,

@@ -63,14 +63,12 @@ def local(moment: datetime.datetime, cron: "Cron") -> str:
 
 def next_run(kept: "KeptSchedule") -> str:
     """Return when the next run of a schedule is, in UTC and in its zone."""
-    from batchpredict.cron import Cron
-
     moment = kept.moment("nextRunTime")
     if kept.state != "ACTIVE" or moment is None:
         return {"PAUSED": "none while it is paused"}.get(kept.state, "none")
     try:
-        there = local(moment, Cron(kept.cron))
-    except ValueError:
+        there = local(moment, kept.rule)
+    except UsageError:
         return utc(moment)
     return f"{utc(moment)}, {there}"
 

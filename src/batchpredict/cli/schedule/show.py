@@ -27,7 +27,7 @@ def command(name: str, settings: "Settings", output: str) -> None:
 
     kept = get_schedule(name, *place_of(name, settings))
     _, project, _, location, *_ = kept.name.split("/")
-    runs = list_runs(project, location, filter=f'schedule_name="{kept.name}"', limit=RUNS)
+    runs = list_runs(project, location, filter=f"schedule_name={kept.name}", limit=RUNS)
     if output == "json":
         rows = [{"id": it.id, "state": it.state, "create_time": it.create_time} for it in runs]
         click.echo(json.dumps({**kept.to_dict(), "runs": rows}, indent=2, ensure_ascii=False))
