@@ -1,11 +1,14 @@
 """A step carries what its calls lead to, no more, in an order that does not depend on chance."""
 
 import ast
+import dis
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from batchpredict import carrying
 from batchpredict.carrying import carried
 from batchpredict.errors import RunError
 from batchpredict.runtime import model_files, report_template, smoke, vertex_api
@@ -75,3 +78,37 @@ def test_functions_of_libraries_and_builtins_are_not_carried() -> None:
         return Path(path)
 
     assert names(uses_a_class) == ["uses_a_class"]
+
+
+def test_names_are_read_as_dis_reads_them() -> None:
+    """Long functions have operations of several bytes; class bodies and globals have their own."""
+    wide = "def f():\n" + "".join(f"    n{number}\n" for number in range(70_000))
+    for source in (Path(carrying.__file__).read_text(), Path(dis.__file__).read_text(), wide):
+        module = compile(source, "<source>", "exec")
+        for code in (module, *carrying._inner_codes(module)):
+            steps = ((it.opname, it.argval) for it in dis.get_instructions(code))
+            wanted = (*carrying.READS, *carrying.STORES)
+            assert list(carrying._named(code)) == [it for it in steps if it[0] in wanted]
+
+
+def with_texts() -> str:
+    """Say no \
+more than this."""
+    first = """one
+    two"""
+    return (
+        first
+        + "three \
+    four"
+    )
+
+
+def with_a_text_of_one_line() -> str:
+    "A docstring of another kind."
+    return """one
+    two"""
+
+
+@pytest.mark.parametrize("function", [with_texts, with_a_text_of_one_line])
+def test_texts_of_several_lines_stay_what_they_are(function: Any) -> None:
+    assert carrying.abridged(function)() == function()

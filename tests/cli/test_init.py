@@ -63,6 +63,7 @@ def test_a_changed_source_is_compiled_and_compared(
     assert "+                constant: n1-standard-4" in compared.stdout
     assert "compiled/old.yaml belongs to no pipeline or component" in compared.stdout
     assert compiled.read_text() == before
+    monkeypatch.setenv("BATCHPREDICT_ENV", "test")  # what is compiled is the same in each
     written = CliRunner().invoke(compile_, [OWN])
     assert written.stdout.splitlines()[0] == f"written compiled/{OWN}.yaml"
     assert "n1-standard-4" in compiled.read_text()

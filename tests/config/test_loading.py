@@ -81,6 +81,7 @@ def test_a_variable_chooses_the_environment(monkeypatch: pytest.MonkeyPatch, fol
     found = load_settings(None, None, {})
     assert (found.project, found.origin("environment")) == ("p-prod", "BATCHPREDICT_ENV")
     assert load_settings("dev", None, {}).project == "p-dev"
+    assert load_settings("", None, {}).project == ""
 
 
 def test_an_environment_that_is_not_there(folder: Path) -> None:

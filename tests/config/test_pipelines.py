@@ -71,6 +71,10 @@ def test_everything_wrong_in_the_file_is_said_at_once() -> None:
 def test_what_is_missing() -> None:
     with pytest.raises(UsageError, match="E106 score needs needed: add -p needed=…"):
         run_parameters(PIPELINE, with_file(count=3), [])
+    with pytest.raises(UsageError, match=r"needed=…, or choose an environment with --env: a, b$"):
+        run_parameters(PIPELINE, Settings(environments=("a", "b")), [])
+    with pytest.raises(UsageError, match=r"needed=…$"):
+        run_parameters(PIPELINE, Settings(environment="a", environments=("a", "b")), [])
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,10 @@ def test_one_environment_or_all(project: Path, monkeypatch: pytest.MonkeyPatch) 
     given = "dataset_uri=gs://b/x", "max_failed=2"
     monkeypatch.setenv("BATCHPREDICT_ENV", "dev")
     assert open_project((), None, None, False).settings[0].environment == "dev"
+    monkeypatch.setenv("BATCHPREDICT_ENV", "test")
     everywhere = open_project((), None, None, True).settings
     assert [it.environment for it in everywhere] == ["dev", "prod"]
+    monkeypatch.delenv("BATCHPREDICT_ENV")
     assert checked((), *given) == []
     with pytest.raises(UsageError, match=r"E412 .*did you mean 'dev'"):
         open_project((), None, "dve", False)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from talking import compiled
@@ -62,7 +63,8 @@ def test_a_program_fills_in_days(vertex: LocalVertex, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_sent_is_refused_before_anything_is(tmp_path: Path) -> None:
-    pipeline, place = str(compiled(tmp_path)), {"project": "p", "location": "us-central1"}
+    pipeline = str(compiled(tmp_path))
+    place: dict[str, Any] = {"project": "p", "location": "us-central1"}
     with pytest.raises(UsageError, match="E430 there are no dates"):
         backfill(pipeline, [], **place)
     with pytest.raises(UsageError, match="E104"):

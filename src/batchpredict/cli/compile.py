@@ -61,7 +61,7 @@ def _job(names: tuple[str, ...], folder: Path | None, config: Path | None) -> _J
     """Return what to compile: the user's own sources where there are some, else ours."""
     from batchpredict.config.loading import load_settings
 
-    settings = load_settings(None, config, {})
+    settings = load_settings("", config, {})
     if settings.sources is not None:
         from batchpredict.projects.sources import own_files, source_files
 

@@ -8,7 +8,7 @@ import click
 
 from batchpredict.cli.durations import read_duration
 from batchpredict.cli.options import output_option, parameter_option, with_settings
-from batchpredict.cli.waiting import wait_for
+from batchpredict.cli.waiting import going_on, wait_for
 
 if TYPE_CHECKING:
     from batchpredict.config.settings import Settings
@@ -80,6 +80,7 @@ def command(
 
     if timeout is not None and not wait:
         raise click.UsageError("--timeout needs --wait", click.get_current_context())
+    settings.require("project", "location")
     compiled = find_anywhere(pipeline, settings)
     parameters = run_parameters(compiled, settings, assignments)
     request = of_settings(
@@ -115,13 +116,14 @@ def _send(request: Any, wait: bool, timeout: float | None, output: str) -> None:
 
     run, is_new = submit_once(request)
     people = output == "json"
-    click.echo(run_link(run.name), err=people)
-    click.echo(f"run: {run.name}", err=people)
-    if not is_new:
-        click.echo(f"the run {run.id} is there already: the same request started it", err=True)
     fault = None
-    if wait:
-        run, fault = wait_for(run, timeout)
+    with going_on(run.name):
+        click.echo(run_link(run.name), err=people)
+        click.echo(f"run: {run.name}", err=people)
+        if not is_new:
+            click.echo(f"the run {run.id} is there already: the same request started it", err=True)
+        if wait:
+            run, fault = wait_for(run, timeout)
     if output == "json":
         click.echo(json.dumps({**run.to_dict(), "created": is_new}, indent=2))
     if fault is not None:

@@ -1,6 +1,7 @@
 """Wait for a run on Vertex AI, show its steps, and say what it came to."""
 
 import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,17 @@ from batchpredict.errors import BatchpredictError, RunError, RunTooLong
 
 if TYPE_CHECKING:
     from batchpredict.vertex.states import Run
+
+
+@contextlib.contextmanager
+def going_on(name: str) -> Iterator[None]:
+    """Say on an interrupt that the run goes on without us."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"the run goes on; to look at it: batchpredict status {name}", err=True)
+        click.echo(f"to end it: batchpredict cancel {name}", err=True)
+        raise
 
 
 def wait_for(
@@ -33,12 +45,7 @@ def wait_for(
             is_late = _cancel(run.name)
         return watch.ended(seconds)
 
-    try:
-        follow(lambda: watch.run.steps, ended)
-    except KeyboardInterrupt:
-        click.echo(f"the run goes on; to look at it: batchpredict status {run.name}", err=True)
-        click.echo(f"to end it: batchpredict cancel {run.name}", err=True)
-        raise
+    follow(lambda: watch.run.steps, ended)
     click.echo(f"the run {watch.run.id} has ended: {watch.run.state}", err=True)
     if is_late and watch.run.is_failed:
         message = f"the run was cancelled: it took longer than {timeout:g} s"

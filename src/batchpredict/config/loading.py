@@ -19,7 +19,7 @@ def load_settings(
     """Return what holds: a flag before ``BATCHPREDICT_…`` before the file before the default.
 
     Args:
-        environment: What ``--env`` names; None when it is not given.
+        environment: What ``--env`` names; None takes that of BATCHPREDICT_ENV, "" takes none.
         file: What ``--config`` names; None looks into the working folder.
         flags: Values by setting, such as ``project``; None when a flag is not given.
 
@@ -108,7 +108,7 @@ def config_file(file: Path | None) -> Path | None:
 
 def _chosen(environment: str | None) -> tuple[str, str]:
     """Return the environment that was asked for, and how."""
-    if environment:
+    if environment is not None:
         return environment, f"flag {FLAGS['environment']}"
     return os.environ.get(f"{PREFIX}ENV", ""), f"{PREFIX}ENV"
 

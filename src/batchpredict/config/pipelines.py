@@ -49,7 +49,14 @@ def run_parameters(
     if faults:
         raise UsageError("E413", "; ".join(f"{place}: {text}" for place, text in faults))
     values |= read_assignments(compiled, assignments)
-    check_required(compiled, values)
+    try:
+        check_required(compiled, values)
+    except UsageError as error:
+        if settings.environment or not settings.environments:
+            raise
+        choices = ", ".join(settings.environments)
+        message = f"{error.message}, or choose an environment with --env: {choices}"
+        raise UsageError(error.code, message) from error
     return values
 
 

@@ -84,7 +84,7 @@ def open_project(
     """
     path = config_file(config)
     content, rows = _read_configuration(path) if path else ({}, [])
-    chosen = settings_of(content, path, None if every else environment, {})
+    chosen = settings_of(content, path, "" if every else environment, {})
     wanted = chosen.environments if every or not chosen.environment else (chosen.environment,)
     found = [settings_of(content, path, it, {}) for it in wanted]
     return Project(found or [chosen], names, rows)

@@ -70,6 +70,8 @@ def compare_sources(folder: Path, compiled: Path | None, names: Collection[str])
         compiled: What was compiled; None for the folder ``compiled`` beside the sources.
         names: The pipelines to look at.
     """
+    if not names:
+        return []
     from batchpredict.compiler import compile_text
 
     compiled = compiled or folder.parent / "compiled"
