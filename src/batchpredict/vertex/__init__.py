@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from batchpredict.vertex.backfilling import backfill as backfill
     from batchpredict.vertex.backfills import Plan as Plan
     from batchpredict.vertex.backfills import dates_between as dates_between
+    from batchpredict.vertex.logs import LogLine as LogLine
+    from batchpredict.vertex.logs import follow_log as follow_log
+    from batchpredict.vertex.logs import log_lines as log_lines
     from batchpredict.vertex.orphans import cancel_orphans as cancel_orphans
     from batchpredict.vertex.orphans import find_orphans as find_orphans
     from batchpredict.vertex.registry import repository_of as repository_of
@@ -45,6 +48,9 @@ _PLACES = {
     "repository_of": "registry",
     "resolve": "registry",
     "upload": "registry",
+    "LogLine": "logs",
+    "follow_log": "logs",
+    "log_lines": "logs",
     "PipelineRun": "requests",
     "pipeline_run": "requests",
     "cancel": "runs",
