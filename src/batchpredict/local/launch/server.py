@@ -87,7 +87,10 @@ class Server:
         message = self._successor.recv(1 << 16)
         if message:
             self._poll.unregister(self._listener)
-            self._control.sendall(message)  # only now: the owner may count on the other
+            try:
+                self._control.sendall(message)  # only now: the owner may count on the other
+            except OSError:  # the owner has just gone
+                self._stopping = True
         else:
             self._stopping = True
 
