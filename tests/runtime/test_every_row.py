@@ -14,6 +14,8 @@ from truth.jobs import make_job
 from truth.layouts import FORMS, KEYS, NUMBERING, ODDITIES, Layout
 from truth.parsing import Parsed
 
+pytestmark = pytest.mark.no_cover  # millions of rows: other tests say what is covered
+
 PLAIN = Layout("scalar", 40, 1, 5, keys="field", numbering="zeros")
 SMALL = st.builds(
     Layout,
