@@ -8,7 +8,8 @@ import pytest
 
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.locks import StoreLocks
-from batchpredict.local.storage.objects import ObjectStore, StoredObject
+from batchpredict.local.storage.objects import ObjectStore
+from batchpredict.local.storage.stored import StoredObject
 
 
 @pytest.fixture

@@ -17,8 +17,9 @@ from batchpredict.local.storage.fields import (
     patched,
 )
 from batchpredict.local.storage.listing import Query, page
-from batchpredict.local.storage.objects import ObjectStore, StoredObject
+from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.storage.routing import Route, Router, json_body
+from batchpredict.local.storage.stored import StoredObject
 from batchpredict.local.storage.uploads import UploadApi
 
 _BATCH = "/batch/storage/v1"

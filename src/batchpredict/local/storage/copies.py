@@ -8,9 +8,10 @@ from batchpredict.local.storage.checksums import CHUNK
 from batchpredict.local.storage.conditions import Conditions, integer_parameter
 from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.fields import editable, object_resource
-from batchpredict.local.storage.objects import DEFAULT_CONTENT_TYPE, ObjectStore, StoredObject
+from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.storage.routing import Route, json_body
 from batchpredict.local.storage.staging import Staged
+from batchpredict.local.storage.stored import DEFAULT_CONTENT_TYPE, StoredObject
 
 _MAXIMUM_SOURCES = 32
 _OBJECT = "/storage/v1/b/{}/o/{}"

@@ -7,7 +7,8 @@ from batchpredict.local.network.http import HttpRequest, HttpResponse
 from batchpredict.local.storage.checksums import Checksums
 from batchpredict.local.storage.conditions import Conditions, integer_parameter
 from batchpredict.local.storage.errors import StorageError, error_response
-from batchpredict.local.storage.objects import ObjectStore, StoredObject
+from batchpredict.local.storage.objects import ObjectStore
+from batchpredict.local.storage.stored import StoredObject
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 _HEADER_OF_FIELD = {

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from batchpredict.local.storage.buckets import StoredBucket
 from batchpredict.local.storage.checksums import Checksums
 from batchpredict.local.storage.errors import StorageError
-from batchpredict.local.storage.objects import StoredObject
+from batchpredict.local.storage.stored import StoredObject
 
 _TEXT = (
     "cacheControl",

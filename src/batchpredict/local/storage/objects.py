@@ -6,7 +6,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,53 +17,11 @@ from batchpredict.local.storage.locks import StoreLocks
 from batchpredict.local.storage.names import check_object, parse_uri, segments
 from batchpredict.local.storage.sidecars import Sidecar, Sidecars
 from batchpredict.local.storage.staging import Staged, Staging
+from batchpredict.local.storage.stored import DEFAULT_CONTENT_TYPE, StoredObject
 from batchpredict.local.storage.tree import Tree
 
-DEFAULT_CONTENT_TYPE = "application/octet-stream"
 _DESCRIBED = 65_536  # objects whose metadata is kept at hand
 _TYPES = mimetypes.MimeTypes()  # the same on every machine, unlike the module's functions
-
-
-@dataclass(frozen=True)
-class StoredObject:
-    """The live generation of an object.
-
-    Attributes:
-        bucket: Its bucket.
-        name: Its name, with slashes; a folder marker ends in one.
-        file: Path of its file, or of the folder of a marker.
-        size: Bytes.
-        generation: Modification time of the file in nanoseconds.
-        metageneration: Number of the version of its attributes.
-        updated_ns: When data or attributes last changed.
-        attributes: Fields by their name in the JSON API.
-        inode: Of its file.
-    """
-
-    bucket: str
-    name: str
-    file: str
-    size: int
-    generation: int
-    metageneration: int
-    updated_ns: int
-    attributes: Mapping[str, Any]
-    inode: int = 0
-
-    @property
-    def path(self) -> Path:
-        """Return its file, or the folder of a marker."""
-        return Path(self.file)
-
-    @property
-    def etag(self) -> str:
-        """Return what changes with the data and with the attributes."""
-        return f"{self.generation:x}.{self.metageneration}"
-
-    @property
-    def content_type(self) -> str:
-        """Return the media type."""
-        return str(self.attributes.get("contentType") or DEFAULT_CONTENT_TYPE)
 
 
 class ObjectStore:

@@ -15,9 +15,10 @@ from batchpredict.local.storage.errors import StorageError
 from batchpredict.local.storage.fields import editable, object_resource
 from batchpredict.local.storage.multipart import parts
 from batchpredict.local.storage.names import check_object
-from batchpredict.local.storage.objects import ObjectStore, StoredObject
+from batchpredict.local.storage.objects import ObjectStore
 from batchpredict.local.storage.routing import Route, json_body, json_object
 from batchpredict.local.storage.staging import Staged
+from batchpredict.local.storage.stored import StoredObject
 
 _OBJECTS = "/upload/storage/v1/b/{}/o"
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)")
