@@ -24,15 +24,12 @@ def going_on(name: str) -> Iterator[None]:
         raise
 
 
-def wait_for(
-    run: "Run", timeout: float | None, *, wanted: str = "SUCCEEDED"
-) -> "tuple[Run, BatchpredictError | None]":
+def wait_for(run: "Run", timeout: float | None) -> "tuple[Run, BatchpredictError | None]":
     """Show the steps of a run until it has ended; return it, and the fault it ended with.
 
     Args:
         run: The run as it was read last.
         timeout: The run is cancelled when it takes longer.
-        wanted: The state in which it is to end.
     """
     from batchpredict.vertex.runs import Watch
 
@@ -50,7 +47,7 @@ def wait_for(
     if is_late and watch.run.is_failed:
         message = f"the run was cancelled: it took longer than {timeout:g} s"
         return watch.run, RunTooLong("E453", message)
-    return watch.run, fault_of(watch.run, wanted)
+    return watch.run, fault_of(watch.run)
 
 
 def _cancel(name: str) -> bool:
@@ -61,9 +58,9 @@ def _cancel(name: str) -> bool:
     return True
 
 
-def fault_of(run: "Run", wanted: str = "SUCCEEDED") -> BatchpredictError | None:
-    """Return what to end with for a run that has ended, None when it ended as wanted."""
-    if run.state == wanted:
+def fault_of(run: "Run") -> BatchpredictError | None:
+    """Return what to end with for a run that has ended, None when it succeeded."""
+    if run.state == "SUCCEEDED":
         return None
     failed = [f"step {step.name}: {step.error}" for step in run.steps if step.state == "FAILED"]
     reason = run.error or "; ".join(failed) or "it gives no reason"

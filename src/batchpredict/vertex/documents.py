@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from batchpredict.vertex import clients
-from batchpredict.vertex.runs import name_of
+from batchpredict.vertex.runs import get_job, name_of
 
 
 def run_document(run: str, project: str = "", location: str = "") -> dict[str, Any]:
@@ -19,9 +18,6 @@ def run_document(run: str, project: str = "", location: str = "") -> dict[str, A
     """
     from google.protobuf import json_format
 
-    name = name_of(run, project, location)
-    with clients.calling(f"reading the run {name.rpartition('/')[2]}"):
-        client = clients.pipelines(name.split("/")[3])
-        job = client.get_pipeline_job(name=name, **clients.reading())
+    job = get_job(name_of(run, project, location))
     found: dict[str, Any] = json_format.MessageToDict(type(job).pb(job))
     return found

@@ -137,6 +137,15 @@ def test_what_came_with_the_head_of_the_connect_is_not_lost(world: World) -> Non
     assert tls.selected_alpn_protocol() == "h2"
 
 
+def test_a_module_in_the_working_folder_is_not_imported(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("grpc", "socket", "batchpredict"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('a stranger was imported')\n")
+    monkeypatch.chdir(tmp_path)
+    assert ask(world.channel(), b"x").endswith(b"x")
+
+
 def test_nothing_is_started_before_the_first_client(world: World) -> None:
     assert processes(world.folder) == []
     ask(world.channel(), b"")

@@ -72,7 +72,15 @@ class GrpcFront:
         self._control, theirs = socket.socketpair()
         certificates = (str(self._certificates.key), str(self._certificates.chain))
         program = "batchpredict.local.network.front.server"
-        command = [sys.executable, "-m", program, str(theirs.fileno()), self._calls, *certificates]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            program,
+            str(theirs.fileno()),
+            self._calls,
+            *certificates,
+        ]
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,

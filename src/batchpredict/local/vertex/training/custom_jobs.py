@@ -112,12 +112,7 @@ class CustomJobs:
         }
 
     def _run(self, name: str) -> None:
-        run = self._runs[name]
-        try:
-            carry_out(self._resources, name, lambda: self._execute(run, name))
-        finally:
-            self._runs.pop(name, None)
-            run.finished.set()
+        carry_out(self._resources, self._runs, name, lambda run: self._execute(run, name))
 
     def _execute(self, run: _Run, name: str) -> None:
         run.execution.wait_for(self._slots)

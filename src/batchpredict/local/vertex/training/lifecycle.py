@@ -2,8 +2,9 @@
 
 import datetime
 import logging
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, MutableMapping
+from typing import Any, Protocol, TypeVar
 
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import empty_pb2
@@ -24,23 +25,44 @@ def now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def carry_out(resources: Resources, name: str, work: Callable[[], None]) -> None:
+class Ending(Protocol):
+    """A job of this session that has not ended."""
+
+    finished: threading.Event
+
+
+Run = TypeVar("Run", bound=Ending)
+
+
+def carry_out(
+    resources: Resources, runs: MutableMapping[str, Run], name: str, work: Callable[[Run], None]
+) -> None:
     """Do the work of a job, and say how it ended, whatever happens.
 
     Args:
         resources: Where the job is kept.
+        runs: The jobs that have not ended; this one leaves them.
         name: The job.
         work: Raises :class:`ServiceError` when the job failed or was cancelled.
     """
-    error: ServiceError | None = None
+    run = runs[name]
+    try:
+        error = _error_of(name, lambda: work(run))
+        resources.conclude(name, lambda job: _end(job, error))
+    finally:
+        runs.pop(name, None)
+        run.finished.set()
+
+
+def _error_of(name: str, work: Callable[[], None]) -> ServiceError | None:
     try:
         work()
     except ServiceError as refusal:
-        error = refusal
+        return refusal
     except Exception as fault:
         log.exception("%s failed", name)
-        error = ServiceError(code_pb2.INTERNAL, f"{type(fault).__name__}: {fault}")
-    resources.conclude(name, lambda job: _end(job, error))
+        return ServiceError(code_pb2.INTERNAL, f"{type(fault).__name__}: {fault}")
+    return None
 
 
 def _end(job: Any, error: ServiceError | None) -> None:
